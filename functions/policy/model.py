@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policy as it is in force for one account, and what is decided by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from functions.finding.model import Label
+
+
+class Mode(StrEnum):
+    """How far Cordon goes, in rising order."""
+
+    OFF = "off"
+    OBSERVE = "observe"
+    APPROVE = "approve"
+    ENFORCE = "enforce"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order above, from 0."""
+        return list(Mode).index(self)
+
+    def at_most(self, ceiling: Mode) -> Mode:
+        """Return the lower of the two."""
+        return self if self.rank <= ceiling.rank else ceiling
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which findings a rule is for. ``types`` may hold ``*`` wildcards; ``where`` is JMESPath over the finding."""
+
+    types: tuple[str, ...]
+    severity: Label = Label.INFORMATIONAL
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule in force. ``origin`` is the ``file:line`` that set its mode; ``steps`` maps step name to options."""
+
+    id: str
+    match: Match
+    mode: Mode
+    steps: Mapping[str, Mapping[str, Any]]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """Lowers the mode for whatever all of its given criteria fit, until it ends."""
+
+    id: str
+    mode: Mode
+    reason: str
+    until: datetime
+    origin: str
+    rules: tuple[str, ...] = ()
+    account: str | None = None
+    instance: str | None = None
+    image: str | None = None
+    scaling_group: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may be contained without asking. Beyond a limit a containment needs approval."""
+
+    per_account_hour: int = 10
+    per_scaling_group_hour: int = 2
+    per_attack_sequence: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything in force for one account."""
+
+    rules: tuple[Rule, ...]
+    exceptions: tuple[PolicyException, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    max_age_seconds: int = 6 * 3600
+    eks_nodes: Mode = Mode.APPROVE
+    after_release: Mode = Mode.APPROVE
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """What the finding alone decides, before the instance is known. Plain data: it is stored with the claim."""
+
+    finding_id: str
+    mode: Mode
+    rule: str | None
+    origin: str | None
+    bundle: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """What deciding needs to know of the instance, as described in its account."""
+
+    image: str | None
+    tags: Mapping[str, str]
+    scaling_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Containments already counted in the present hour, before this one."""
+
+    account: int = 0
+    scaling_group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The final word on one target. ``reasons`` says, in order, what lowered the rule's mode."""
+
+    finding_id: str
+    mode: Mode
+    rule: str | None
+    origin: str | None
+    bundle: str
+    reasons: tuple[str, ...]
+    steps: Mapping[str, Mapping[str, Any]]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The delegated-admin account: its stacks and the side that people operate."""
