@@ -79,7 +79,9 @@ class Settings:
             ceiling_per_hour=number("CORDON_CEILING_PER_HOUR", 50),
         )
         if settings.forensics_account and not _ACCOUNT.fullmatch(settings.forensics_account):
-            problems.append(f"CORDON_FORENSICS_ACCOUNT is {settings.forensics_account!r}, which is not a 12-digit account id")
+            problems.append(
+                f"CORDON_FORENSICS_ACCOUNT is {settings.forensics_account!r}, which is not a 12-digit account id"
+            )
         if problems:
             raise SettingsError(problems)
         return settings

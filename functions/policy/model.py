@@ -90,8 +90,30 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """One rule that matches the finding. ``mode`` is the rule's own after what ``reasons`` tells."""
+
+    rule: str
+    origin: str
+    mode: Mode
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A ceiling that holds whichever rule wins, and why."""
+
+    mode: Mode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provisional:
-    """What the finding alone decides, before the instance is known. Plain data: it is stored with the claim."""
+    """What the finding alone decides, before the instance is known. Plain data: it is stored with the claim.
+
+    ``mode``, ``rule``, ``origin`` and ``reasons`` are the answer so far; the rest is what the final decision needs of
+    the finding, so that it can be made when the finding is no longer at hand.
+    """
 
     finding_id: str
     mode: Mode
@@ -99,6 +121,20 @@ class Provisional:
     origin: str | None
     bundle: str
     reasons: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """Every rule that matches, in file order."""
+    caps: tuple[Cap, ...] = ()
+    """Ceilings that follow from the finding, the event or the account, in the order in which they are told."""
+    withdrawn: str | None = None
+    """Why the finding no longer stands in Security Hub (suppressed, resolved); None while it stands."""
+    notes: tuple[str, ...] = ()
+    """What went wrong while matching, such as a ``where`` that failed."""
+    open_exceptions: tuple[str, ...] = ()
+    """Ids of exceptions that fit the finding and wait for the instance's image, tags or scaling group."""
+    sequence_targets: int = 0
+    """How many instances the finding's attack sequence names; 0 when it is no attack sequence."""
+    active_at: datetime | None = None
+    """Last activity that the finding tells of."""
 
 
 @dataclass(frozen=True, slots=True)

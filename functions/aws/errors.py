@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an AWS error means for what to do next.
+
+Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Denied: a person has to
+change a permission. Everything else is final.
+"""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+AwsError = (ClientError, BotoCoreError)
+"""What a call to AWS may raise. Used in ``except`` clauses around single calls."""
+
+_THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "SnapshotCreationPerVolumeRateExceeded",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)  # botocore.retries.standard.ThrottledRetryableChecker, and EC2's snapshot rate
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "AuthorizationError",
+        "Client.UnauthorizedOperation",
+        "UnauthorizedOperation",
+        "UnauthorizedAccess",
+    }
+)
+_SERVER_ERROR = 500
+
+
+def code(error: BaseException) -> str:
+    """Return AWS's error code, or ``timeout`` for a call whose answer never came, or the exception's name."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    if isinstance(error, HTTPClientError):
+        return "timeout"
+    return type(error).__name__
+
+
+def message(error: BaseException) -> str:
+    """Return a sentence about the error for a person."""
+    if isinstance(error, ClientError):
+        text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
+        return f"{error.operation_name}: {code(error)}: {text}"
+    return str(error) or type(error).__name__
+
+
+def throttled(error: BaseException) -> bool:
+    """Tell whether AWS refused for now, without effect."""
+    return isinstance(error, ClientError) and code(error) in _THROTTLED
+
+
+def ambiguous(error: BaseException) -> bool:
+    """Tell whether the call may have taken effect although it failed."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= _SERVER_ERROR and not throttled(error)
+    return isinstance(error, HTTPClientError)
+
+
+def transient(error: BaseException) -> bool:
+    """Tell whether the same call may succeed later."""
+    return throttled(error) or ambiguous(error)
+
+
+def denied(error: BaseException) -> bool:
+    """Tell whether a permission is missing."""
+    return isinstance(error, ClientError) and code(error) in _DENIED

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claim: of all deliveries that concern one host, one at a time works, and none is forgotten.
+
+The unit is the target, not the finding: one attack gives many findings. The claim is a conditional write with a
+lease longer than the function's time-out and a token of the attempt. A write that timed out but took effect is
+recognised by its token. A finding that arrives while somebody else holds the lease is put down as unseen, and the
+lease can only be given back when nothing is unseen, so a stricter finding is never dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.aws import errors
+from functions.aws.clients import AwsClient
+from functions.clock import Clock
+from functions.finding.model import Finding, Target
+from functions.incident.items import claim_key, dump, finding_key, from_item, moment, stamp, to_item
+from functions.incident.model import State
+from functions.policy.model import Mode, Provisional
+from functions.policy.stored import provisional_from_json, provisional_to_json
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+class ClaimLostError(Exception):
+    """The lease ran out and somebody else took the target over. Attribute ``incident``."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"the lease on {incident} was lost to another attempt")
+        self.incident = incident
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one message: its token, and the id of the queue message."""
+
+    token: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A version of a finding that the claim's holder has yet to act on: what it provisionally decided."""
+
+    provisional: Provisional
+    types: tuple[str, ...]
+    updated_at: str
+
+    def dump(self) -> str:
+        """Return the stored text."""
+        values = {"provisional": provisional_to_json(self.provisional), "types": self.types}
+        return dump({**values, "updated_at": self.updated_at})
+
+    @classmethod
+    def load(cls, text: str) -> Unseen:
+        """Read the stored text; raise RecordError when the decision in it can't be read."""
+        values = json.loads(text)
+        return cls(provisional_from_json(values["provisional"]), tuple(values["types"]), values["updated_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The claim on a target, as stored. ``last_token`` is that of the attempt that gave the lease back last."""
+
+    incident: str
+    state: State
+    mode: Mode
+    token: str | None
+    message: str | None
+    lease_until: datetime | None
+    unfinished: bool
+    after_release: bool
+    released_at: datetime | None
+    last_token: str | None = None
+    unseen: dict[str, Unseen] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def opened(cls, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt) -> Claim:
+        """Return the claim as ``Claims.open`` writes it."""
+        unseen = Unseen(provisional, finding.types, stamp(finding.updated_at))
+        return cls(
+            incident=incident,
+            state=State.OBSERVED,
+            mode=Mode.OFF,
+            token=attempt.token,
+            message=attempt.message,
+            lease_until=None,
+            unfinished=False,
+            after_release=False,
+            released_at=None,
+            unseen={unseen_key(finding): unseen},
+        )
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> Claim:
+        """Read the stored form."""
+        values = from_item(item)
+        return cls(
+            incident=values["incident"],
+            state=State(values["state"]),
+            mode=Mode(values["mode"]),
+            token=values.get("token"),
+            message=values.get("message"),
+            lease_until=moment(values.get("lease_until", "")),
+            unfinished=bool(values.get("unfinished", False)),
+            after_release=bool(values.get("after_release", False)),
+            released_at=moment(values.get("released_at", "")),
+            last_token=values.get("last_token"),
+            unseen={key: Unseen.load(text) for key, text in values["unseen"].items()},
+            seen=dict(values["seen"]),
+        )
+
+
+class Next(StrEnum):
+    """What a delivery may do about a target that has a claim already."""
+
+    WORK = "work"  # the lease is ours
+    TAKE = "take"  # nobody holds it and there is something to do
+    REOPEN = "reopen"  # the last episode was released and this is new activity
+    APPEND = "append"  # somebody holds it: put the finding down as unseen
+    DUPLICATE = "duplicate"  # nothing new
+    PAST = "past"  # activity from before the release
+    WAIT = "wait"  # an earlier try of this very message holds it: come back when its lease has run out
+
+
+def unseen_key(finding: Finding) -> str:
+    """Return the key of one version of a finding among the unseen."""
+    return f"{finding_key(finding.id)}-{finding_key(stamp(finding.updated_at))}"
+
+
+def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -> Next:
+    """Decide what this delivery does about a claim that stood before it. Pure."""
+    if claim.token == attempt.token:
+        return Next.WORK
+    known = claim.seen.get(finding_key(finding.id))
+    is_known = known is not None and stamp(finding.updated_at) <= known
+    if claim.token is not None and claim.lease_until is not None and claim.lease_until > now:
+        if claim.message == attempt.message:
+            return Next.WAIT
+        return Next.DUPLICATE if is_known or unseen_key(finding) in claim.unseen else Next.APPEND
+    if claim.state is State.RELEASED:
+        activity = finding.last_seen_at or finding.updated_at
+        if claim.released_at is not None and (activity is None or activity <= claim.released_at):
+            return Next.DUPLICATE if is_known else Next.PAST
+        return Next.REOPEN
+    if claim.unfinished or claim.token is not None or claim.unseen:
+        return Next.TAKE
+    return Next.DUPLICATE if is_known else Next.TAKE
+
+
+class Claims:
+    """Claims in the table. Every method raises what DynamoDB raises, except for a failed condition."""
+
+    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock, lease_seconds: int) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+        self._lease = timedelta(seconds=lease_seconds)
+
+    def open(
+        self, target: Target, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt
+    ) -> Claim | None:
+        """Open a first incident on the target; return the claim that stood there already, or None when ours stands."""
+        values = {
+            **claim_key(target),
+            "incident": incident,
+            "state": State.OBSERVED.value,
+            "mode": Mode.OFF.value,
+            "token": attempt.token,
+            "message": attempt.message,
+            "lease_until": self._lease_end(),
+            "unseen": {unseen_key(finding): _text(finding, provisional)},
+            "seen": {},
+        }
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=to_item(values),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            old = _stood_already(error)
+            return None if old.token == attempt.token else old
+        return None
+
+    def take(
+        self, target: Target, claim: Claim, finding: Finding, provisional: Provisional, attempt: Attempt
+    ) -> Claim | None:
+        """Take the lease on an incident that nobody works on; None when somebody was faster."""
+        return self._update(
+            target,
+            "SET #token = :token, message = :message, lease_until = :until, unseen.#key = :provisional",
+            "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
+            {
+                ":incident": claim.incident,
+                ":token": attempt.token,
+                ":message": attempt.message,
+                ":until": self._lease_end(),
+                ":now": stamp(self._clock.now()),
+                ":provisional": _text(finding, provisional),
+            },
+            {"#token": "token", "#key": unseen_key(finding)},
+        )
+
+    def reopen(
+        self, target: Target, old: Claim, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt
+    ) -> Claim | None:
+        """Open a new episode after a release; None when somebody was faster."""
+        return self._update(
+            target,
+            "SET incident = :new, #token = :token, message = :message, lease_until = :until, #state = :state, "
+            "#mode = :mode, unseen = :unseen, seen = :seen, after_release = :yes",
+            "incident = :incident AND attribute_not_exists(#token) AND #state = :released",
+            {
+                ":incident": old.incident,
+                ":new": incident,
+                ":token": attempt.token,
+                ":message": attempt.message,
+                ":until": self._lease_end(),
+                ":state": State.OBSERVED.value,
+                ":mode": Mode.OFF.value,
+                ":released": State.RELEASED.value,
+                ":unseen": {unseen_key(finding): _text(finding, provisional)},
+                ":seen": {},
+                ":yes": True,
+            },
+            {"#token": "token", "#state": "state", "#mode": "mode"},
+        )
+
+    def append(self, target: Target, claim: Claim, finding: Finding, provisional: Provisional) -> bool:
+        """Put a finding down as unseen for whoever holds the lease; False when nobody does any more."""
+        updated = self._update(
+            target,
+            "SET unseen.#key = :provisional",
+            "incident = :incident AND #token = :holder AND lease_until >= :now",
+            {
+                ":incident": claim.incident,
+                ":holder": claim.token,
+                ":now": stamp(self._clock.now()),
+                ":provisional": _text(finding, provisional),
+            },
+            {"#token": "token", "#key": unseen_key(finding)},
+        )
+        return updated is not None
+
+    def lease(self, target: Target, incident: str, attempt: Attempt) -> Claim | None:
+        """Take the lease for work that no finding asked for (a release); None when it can't be had."""
+        return self._update(
+            target,
+            "SET #token = :token, message = :message, lease_until = :until",
+            "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
+            {
+                ":incident": incident,
+                ":token": attempt.token,
+                ":message": attempt.message,
+                ":until": self._lease_end(),
+                ":now": stamp(self._clock.now()),
+            },
+            {"#token": "token"},
+        )
+
+    def _lease_end(self) -> str:
+        return stamp(self._clock.now() + self._lease)
+
+    def _update(
+        self, target: Target, update: str, condition: str, values: dict[str, Any], names: dict[str, str]
+    ) -> Claim | None:
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(claim_key(target)),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=to_item(values),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            if errors.code(error) == CONDITION_FAILED:
+                return None
+            raise
+        return Claim.from_item(answer["Attributes"])
+
+
+def _text(finding: Finding, provisional: Provisional) -> str:
+    return Unseen(provisional, finding.types, stamp(finding.updated_at)).dump()
+
+
+def _stood_already(error: ClientError) -> Claim:
+    item: Any = error.response.get("Item")
+    if errors.code(error) != CONDITION_FAILED or not item:
+        raise error
+    return Claim.from_item(item)

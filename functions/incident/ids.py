@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ids of incidents: sortable by time, and fit for a session name and a SourceIdentity (letters, digits, dashes)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letters that look like digits
+_TIME_CHARACTERS = 9
+_RANDOM_CHARACTERS = 8
+
+PATTERN = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
+
+
+def new_incident(now: datetime) -> str:
+    """Return a new id, ``inc-`` + milliseconds since 1970 + random letters."""
+    milliseconds = int(now.timestamp() * 1000)
+    digits = []
+    for _ in range(_TIME_CHARACTERS):
+        milliseconds, rest = divmod(milliseconds, len(_ALPHABET))
+        digits.append(_ALPHABET[rest])
+    return f"inc-{''.join(reversed(digits))}-{''.join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))}"
+
+
+def new_token() -> str:
+    """Return a new attempt token."""
+    return secrets.token_hex(8)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shape of the table: keys, and items to and from DynamoDB's typed attributes.
+
+One table, keys ``pk`` and ``sk``. What belongs to a target: its claim. What belongs to an incident: head, findings,
+timeline entries, baseline sections, step outcomes, each an item of its own, so that none grows past the 400 KB that
+an item holds. What belongs to the hub: control record, quarantine groups by account and Region, usage by hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from functions.finding.model import Target
+
+_TO = TypeSerializer()
+_FROM = TypeDeserializer()
+
+Item = dict[str, Any]
+"""An item in DynamoDB's typed form: ``{"pk": {"S": ...}, ...}``."""
+
+
+def claim_key(target: Target) -> dict[str, str]:
+    """Return the key of a target's claim."""
+    return {"pk": f"target#{target.key}", "sk": "claim"}
+
+
+def incident_key(incident: str, sort: str) -> dict[str, str]:
+    """Return the key of one item of an incident."""
+    return {"pk": f"incident#{incident}", "sk": sort}
+
+
+CONTROL_KEY = {"pk": "control", "sk": "control"}
+
+
+def groups_key(account: str, region: str) -> dict[str, str]:
+    """Return the key of the record of quarantine groups in one account and Region."""
+    return {"pk": f"groups#{account}#{region}", "sk": "groups"}
+
+
+def usage_key(scope: str, now: datetime) -> dict[str, str]:
+    """Return the key of a counter of containments: an account, ``organization`` or an account's scaling group."""
+    return {"pk": f"usage#{scope}", "sk": now.strftime("%Y-%m-%dT%H")}
+
+
+def account_key(account: str) -> dict[str, str]:
+    """Return the key of an account that was looked up because the directory didn't have it."""
+    return {"pk": f"account#{account}", "sk": "account"}
+
+
+def finding_key(finding_id: str) -> str:
+    """Return a short, safe name for a finding id."""
+    return hashlib.sha256(finding_id.encode()).hexdigest()[:16]
+
+
+def to_item(values: Mapping[str, Any]) -> Item:
+    """Return plain values as an item; None is left out."""
+    return {name: _TO.serialize(value) for name, value in values.items() if value is not None}
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item's plain values."""
+    return {name: _FROM.deserialize(value) for name, value in item.items()}
+
+
+def dump(value: Any) -> str:
+    """Return plain data as JSON text, for attributes that are kept whole."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def stamp(moment: datetime | None) -> str:
+    """Return a moment as text that sorts by time; empty for none."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds") if moment else ""
+
+
+def moment(text: str) -> datetime | None:
+    """Return the moment of a stamp, or None for an empty one."""
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An incident as it is recorded: what was decided, what was done, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from functions.finding.model import Target
+from functions.policy.model import Mode
+
+
+class State(StrEnum):
+    """Where an incident stands."""
+
+    OBSERVED = "observed"
+    AWAITING_APPROVAL = "awaiting-approval"
+    CONTAINING = "containing"
+    CONTAINED = "contained"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    CLOSED = "closed"
+
+
+class StepOutcome(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One AWS call that a step makes, or would make. ``parameters`` are as sent."""
+
+    step: str
+    operation: str
+    parameters: Mapping[str, Any]
+    service: str = "ec2"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the call as plain data."""
+        return {
+            "step": self.step,
+            "service": self.service,
+            "operation": self.operation,
+            "parameters": dict(self.parameters),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one call of a step ended: ``what`` names the thing it was for (an interface, an attribute, a volume)."""
+
+    what: str
+    outcome: StepOutcome
+    reason: str = ""
+    error: str | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How a step ended, with what verifying and reverting need (``receipt``, plain data)."""
+
+    name: str
+    outcome: StepOutcome
+    reason: str = ""
+    error: str | None = None
+    parts: tuple[Part, ...] = ()
+    receipt: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def transient(self) -> bool:
+        """Whether something failed that may succeed later."""
+        return any(part.transient for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredItem:
+    """What a release did about one item of the baseline."""
+
+    step: str
+    what: str
+    restored: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The record as a whole, as read from the store."""
+
+    id: str
+    target: Target
+    state: State
+    mode: Mode
+    rule: str | None
+    origin: str | None
+    bundle: str
+    reason: str
+    findings: tuple[str, ...]
+    types: tuple[str, ...]
+    plan: tuple[PlannedCall, ...]
+    steps: tuple[StepResult, ...]
+    residual_risk: tuple[str, ...]
+    clocks: Mapping[str, datetime]
+    baseline: Mapping[str, Mapping[str, Any]]
+    timeline: tuple[tuple[datetime, str], ...] = ()
+    release: tuple[RestoredItem, ...] = ()

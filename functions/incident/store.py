@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Incidents in the table: begun together with their baseline, concluded together with their claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from functions.aws import errors
+from functions.aws.clients import AwsClient
+from functions.clock import Clock
+from functions.finding.model import Finding, Target
+from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
+from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
+from functions.incident.record import read_incident, step_values, target_values
+from functions.policy.model import Decision, Mode
+
+_CANCELLED = "TransactionCanceledException"
+_CONDITION = "ConditionalCheckFailed"
+_USAGE_KEPT = timedelta(days=2)
+
+
+class LimitReachedError(Exception):
+    """A counter of containments is used up. Attribute ``scope``: what it counts for."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the limit of containments an hour for {scope} is used up")
+        self.scope = scope
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter of containments in the present hour that a containment consumes, and its limit."""
+
+    scope: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """Everything that is written when an attempt ends. Without a decision the head stays as it is."""
+
+    state: State
+    mode: Mode
+    decision: Decision | None
+    reason: str
+    plan: tuple[PlannedCall, ...] = ()
+    steps: tuple[StepResult, ...] = ()
+    residual_risk: tuple[str, ...] = ()
+    clocks: Mapping[str, datetime] = field(default_factory=dict)
+    timeline: tuple[tuple[datetime, str], ...] = ()
+    unfinished: bool = False
+    release: tuple[RestoredItem, ...] = ()
+
+
+class Store:
+    """Reads and writes incidents. Every method raises what DynamoDB raises unless it says otherwise."""
+
+    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+
+    def load(self, incident: str) -> Incident | None:
+        """Return the whole record, or None when there is none; findings alone are no record yet."""
+        items: list[dict[str, Any]] = []
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": incident_key(incident, "")["pk"]}},
+                ConsistentRead=True,
+                **start,
+            )
+            items.extend(from_item(item) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return read_incident(incident, items)
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def add_finding(self, incident: str, finding: Finding, *, message: str, raw: str | None) -> None:
+        """Record a finding with the incident; writing it again changes nothing."""
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item=to_item(
+                {
+                    **incident_key(incident, f"finding#{finding_key(finding.id)}"),
+                    "id": finding.id,
+                    "types": list(finding.types),
+                    "dialect": finding.dialect.value,
+                    "severity": finding.severity.label.value,
+                    "direction": finding.direction.value,
+                    "title": finding.title,
+                    "updated_at": stamp(finding.updated_at),
+                    "message": message,
+                    "raw": raw,
+                }
+            ),
+        )
+
+    def begin(
+        self,
+        incident: str,
+        target: Target,
+        decision: Decision,
+        attempt: Attempt,
+        *,
+        sections: Mapping[str, Mapping[str, Any]],
+        counters: Iterable[Counter],
+    ) -> None:
+        """Write the baseline's new sections and consume the counters, all or nothing, before the first mutation.
+
+        A section that stands already is not overwritten: the write is refused, and raised. Raises LimitReachedError.
+        """
+        now = self._clock.now()
+        counters = list(counters)
+        writes: list[dict[str, Any]] = [
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": to_item(
+                        {
+                            **incident_key(incident, f"baseline#{name}"),
+                            "document": dump(section),
+                            "attempt": attempt.token,
+                            "written_at": stamp(now),
+                        }
+                    ),
+                    "ConditionExpression": "attribute_not_exists(pk)",
+                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                }
+            }
+            for name, section in sections.items()
+        ]
+        writes.extend(self._consume(counter, now) for counter in counters)
+        writes.append(self._head_begins(incident, target, decision, now))
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            reasons = _cancellation(error)
+            if any(_written_by(reason, attempt) for reason in reasons):
+                return  # a first try that timed out took effect
+            for counter, reason in zip(counters, reasons[len(sections) :], strict=False):
+                if reason.get("Code") == _CONDITION:
+                    raise LimitReachedError(counter.scope) from error
+            raise
+
+    def conclude(self, incident: str, target: Target, attempt: Attempt, claim: Claim, end: Conclusion) -> Claim | None:
+        """Write the outcome and give the lease back, all or nothing.
+
+        Returns None when done, or the claim as it stands when findings came in meanwhile: the lease is still ours and
+        nothing was written. Raises ClaimLostError when somebody else took the target over.
+        """
+        now = self._clock.now()
+        writes = [{"Update": self._give_back(target, attempt, claim, end)}]
+        if end.decision is not None:
+            writes.append({"Update": self._head_ends(incident, target, end, end.decision, now)})
+        writes.extend(
+            {
+                "Put": {
+                    "TableName": self._table,
+                    "Item": to_item({**incident_key(incident, f"step#{step.name}"), **step_values(step, number)}),
+                }
+            }
+            for number, step in enumerate(end.steps)
+        )
+        if end.timeline:
+            writes.append(
+                {
+                    "Put": {
+                        "TableName": self._table,
+                        "Item": to_item(
+                            {
+                                **incident_key(incident, f"timeline#{stamp(now)}#{attempt.token}"),
+                                "entries": dump([[stamp(at), text] for at, text in end.timeline]),
+                            }
+                        ),
+                    }
+                }
+            )
+        try:
+            self._dynamodb.transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            reasons = _cancellation(error)
+            if not reasons or reasons[0].get("Code") != _CONDITION:
+                raise
+            stands = Claim.from_item(reasons[0]["Item"])
+            if stands.token == attempt.token:
+                return stands
+            if stands.last_token == attempt.token:
+                return None  # a first try that timed out took effect
+            raise ClaimLostError(incident) from error
+        return None
+
+    def _consume(self, counter: Counter, now: datetime) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(usage_key(counter.scope, now)),
+                "UpdateExpression": "ADD containments :one SET expires_at = if_not_exists(expires_at, :expires)",
+                "ConditionExpression": "attribute_not_exists(containments) OR containments < :limit",
+                "ExpressionAttributeValues": to_item(
+                    {
+                        ":one": 1,
+                        ":limit": counter.limit,
+                        ":expires": int((now + _USAGE_KEPT).timestamp()),
+                    }
+                ),
+            }
+        }
+
+    def _head_begins(self, incident: str, target: Target, decision: Decision, now: datetime) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(incident_key(incident, "head")),
+                "UpdateExpression": "SET #state = :state, #mode = :mode, #rule = :rule, origin = :origin, "
+                "bundle = :bundle, reason = :reason, target = :target, updated_at = :now, "
+                "opened_at = if_not_exists(opened_at, :now)",
+                "ExpressionAttributeNames": {"#state": "state", "#mode": "mode", "#rule": "rule"},
+                "ExpressionAttributeValues": to_item(
+                    {
+                        ":state": State.CONTAINING.value,
+                        ":mode": decision.mode.value,
+                        ":rule": decision.rule or "",
+                        ":origin": decision.origin or "",
+                        ":bundle": decision.bundle,
+                        ":reason": "containment has begun",
+                        ":target": target_values(target),
+                        ":now": stamp(now),
+                    }
+                ),
+            }
+        }
+
+    def _head_ends(
+        self, incident: str, target: Target, end: Conclusion, decision: Decision, now: datetime
+    ) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": to_item(incident_key(incident, "head")),
+            "UpdateExpression": "SET #state = :state, #mode = :mode, #rule = :rule, origin = :origin, "
+            "bundle = :bundle, reason = :reason, target = :target, updated_at = :now, #plan = :plan, "
+            "residual_risk = :risk, clocks = :clocks, #release = :release, "
+            "opened_at = if_not_exists(opened_at, :now)",
+            "ExpressionAttributeNames": {
+                "#state": "state",
+                "#mode": "mode",
+                "#rule": "rule",
+                "#plan": "plan",
+                "#release": "release",
+            },
+            "ExpressionAttributeValues": to_item(
+                {
+                    ":state": end.state.value,
+                    ":mode": end.mode.value,
+                    ":rule": decision.rule or "",
+                    ":origin": decision.origin or "",
+                    ":bundle": decision.bundle,
+                    ":reason": end.reason,
+                    ":target": target_values(target),
+                    ":now": stamp(now),
+                    ":plan": dump([call.to_json() for call in end.plan]),
+                    ":risk": list(end.residual_risk),
+                    ":clocks": {name: stamp(at) for name, at in end.clocks.items()},
+                    ":release": dump([[each.step, each.what, each.restored, each.reason] for each in end.release]),
+                }
+            ),
+        }
+
+    def _give_back(self, target: Target, attempt: Attempt, claim: Claim, end: Conclusion) -> dict[str, Any]:
+        names = {"#token": "token", "#state": "state", "#mode": "mode"}
+        values: dict[str, Any] = {
+            ":token": attempt.token,
+            ":count": len(claim.unseen),
+            ":state": end.state.value,
+            ":mode": end.mode.value,
+            ":unfinished": end.unfinished,
+        }
+        sets = ["#state = :state", "#mode = :mode", "unfinished = :unfinished", "last_token = :token"]
+        if not end.unfinished:
+            sets.append("unseen = :none")
+            values[":none"] = {}
+            for number, (key, latest) in enumerate(_now_seen(claim).items()):
+                names[f"#seen{number}"] = key
+                values[f":seen{number}"] = latest
+                sets.append(f"seen.#seen{number} = :seen{number}")
+        if end.state is State.RELEASED:
+            sets.append("released_at = :released")
+            values[":released"] = stamp(self._clock.now())
+        return {
+            "TableName": self._table,
+            "Key": to_item(claim_key(target)),
+            "UpdateExpression": f"SET {', '.join(sets)} REMOVE #token, message, lease_until",
+            "ConditionExpression": "#token = :token AND size(unseen) = :count",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": to_item(values),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+
+def _now_seen(claim: Claim) -> dict[str, str]:
+    """Return, for each finding among the unseen, the latest stamp: of several versions the newest counts."""
+    seen: dict[str, str] = {}
+    for unseen in claim.unseen.values():
+        key = finding_key(unseen.provisional.finding_id)
+        seen[key] = max(unseen.updated_at, seen.get(key, ""), claim.seen.get(key, ""))
+    return seen
+
+
+def _cancellation(error: ClientError) -> list[dict[str, Any]]:
+    if errors.code(error) != _CANCELLED:
+        return []
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return list(reasons)
+
+
+def _written_by(reason: Mapping[str, Any], attempt: Attempt) -> bool:
+    item = reason.get("Item") or {}
+    return bool(item.get("attempt", {}).get("S") == attempt.token)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One finding on one target, as one attempt has it in hand."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from functions.aws import errors
+from functions.context import MemberCredentials
+from functions.finding.model import Finding, Target
+from functions.incident.claim import Attempt
+from functions.intake.hub import Hub
+from functions.organization.control import Facts
+from functions.organization.standing import Standing
+from functions.policy.model import Mode, Policy, Provisional
+from functions.steps import registry
+from functions.steps.step import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A queue message: its id, when EventBridge took the event, how often it was received, and its body."""
+
+    id: str
+    received_at: datetime
+    receives: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that one attempt knows before it looks at the host."""
+
+    hub: Hub
+    finding: Finding
+    target: Target
+    message: Message
+    attempt: Attempt
+    standing: Standing
+    ou: str
+    provisional: Provisional
+    facts: Facts
+
+    @property
+    def author(self) -> str:
+        """The name under which this deployment writes notes on findings."""
+        return self.hub.settings.qualifier
+
+    @property
+    def policy(self) -> Policy | None:
+        """What is in force for the account; None without a valid bundle."""
+        bundle = self.standing.bundle
+        return bundle.policy_for(self.target.account, self.ou) if bundle and not self.standing.problem else None
+
+    def member(self, incident: str) -> Member:
+        """Return the member account as steps reach it."""
+        hub = self.hub
+        return Member(
+            target=self.target,
+            incident=incident,
+            qualifier=hub.settings.qualifier,
+            clients=hub.clients,
+            pool=hub.pool,
+            clock=hub.clock,
+            records=hub.records,
+            groups=self.facts.groups,
+        )
+
+    def keep_finding(self, incident: str) -> Future[str | None]:
+        """Record the finding with the incident, and its raw event in the evidence bucket.
+
+        The future holds what could not be kept of the raw event, or None; it raises what the table raises.
+        """
+        return self.hub.pool.start(partial(self._keep, incident))
+
+    def _keep(self, incident: str) -> str | None:
+        hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
+        key = f"incidents/{incident}/findings/{hashlib.sha256(body).hexdigest()}.json"
+        recorded = hub.pool.start(
+            partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)
+        )
+        problem = None
+        try:
+            hub.clients.hub("s3").put_object(Bucket=hub.settings.evidence_bucket, Key=key, Body=body)
+        except errors.AwsError as error:
+            problem = errors.message(error)
+        recorded.result()
+        return problem
+
+
+def assume(hub: Hub, target: Target, incident: str, mode: Mode) -> MemberCredentials | Exception:
+    """Return credentials fit for the mode, or the error that AssumeRole raised."""
+    actions = registry.contain_actions(changing=mode is Mode.ENFORCE)
+    try:
+        return hub.assume(target, incident, purpose="contain", actions=actions)
+    except errors.AwsError as error:
+        return error

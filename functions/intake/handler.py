@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Lambda handler: a batch of queue messages, each with exactly one outcome, none harmed by another.
+
+A message that can't be finished now is reported as a failure of the batch and comes again; after five receives the
+queue puts it with the dead letters. Every other message is done when this returns.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import botocore.session
+
+from functions import log
+from functions.aws import errors
+from functions.aws.clients import Clients
+from functions.clock import Clock, SystemClock
+from functions.finding.model import Finding, Refusal, RefusalKind
+from functions.finding.parse import parse
+from functions.incident.claim import ClaimLostError
+from functions.intake.case import Message
+from functions.intake.hub import Hub
+from functions.intake.respond import Responder
+from functions.intake.result import EventResult, Outcome, RetryError, summed_up
+from functions.organization.control import ControlError
+from functions.organization.directory import DirectoryError
+from functions.settings import Settings, SettingsError
+
+_NOT_NOW = (RetryError, ClaimLostError, ControlError, DirectoryError, *errors.AwsError)
+_TRUSTED_DELAY = timedelta(seconds=2)
+_REFUSED = {RefusalKind.IGNORED: Outcome.IGNORED, RefusalKind.REJECTED: Outcome.REJECTED}
+
+OnResult = Callable[[str, EventResult], None]
+"""Called with a message's id and how it ended, for whoever wants to know more than the log tells."""
+
+
+class Intake:
+    """Takes batches in. One for each process: it keeps clients, the bundle and the directory."""
+
+    def __init__(
+        self, settings: Settings, clients: Clients, clock: Clock, on_result: OnResult = lambda _, __: None
+    ) -> None:
+        self._hub = Hub.open(settings, clients, clock)
+        self._responder = Responder(self._hub)
+        self._clock = clock
+        self._on_result = on_result
+
+    def warm_up(self) -> None:
+        """Make the clients and load the bundle and the directory, so that the first finding doesn't wait for it."""
+        for service in ("sts", "sns"):
+            self._hub.clients.hub(service)
+        self._hub.clients.member("ec2", self._hub.settings.home_region)
+        self._hub.in_force()
+
+    def close(self) -> None:
+        """Let go of the process's threads."""
+        self._hub.pool.close()
+
+    def handle(self, event: Mapping[str, Any], context: object = None) -> dict[str, list[dict[str, str]]]:
+        """Process a batch and return the messages that have to come again, as SQS wants it."""
+        del context
+        again = []
+        for record in event.get("Records", []):
+            result = copy_context().run(self._take, record)
+            if result is None:
+                again.append({"itemIdentifier": record["messageId"]})
+            else:
+                self._on_result(record["messageId"], result)
+        if not event.get("Records"):
+            self.warm_up()  # an empty batch is a schedule's way of keeping the function warm
+        return {"batchItemFailures": again}
+
+    def _take(self, record: Mapping[str, Any]) -> EventResult | None:
+        """Process one message; None when it has to come again."""
+        message_id, receives = record["messageId"], record.get("attributes", {}).get("ApproximateReceiveCount", "1")
+        try:
+            result = self._process(record, int(receives))
+        except _NOT_NOW as error:
+            text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
+            log.write("event", level=logging.WARNING, message=message_id, outcome="retry", reason=text)
+            return None
+        except Exception as error:  # noqa: BLE001 — the outermost border: a bug in one message must not lose the others
+            reason = f"{type(error).__name__}: {error}"
+            log.write("event", level=logging.ERROR, message=message_id, outcome="retry", reason=reason, bug=_at(error))
+            return None
+        log.write("event", message=message_id, outcome=result.outcome.value, reason=result.reason)
+        return result
+
+    def _process(self, record: Mapping[str, Any], receives: int) -> EventResult:
+        body = record["body"]
+        try:
+            envelope = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            return EventResult(Outcome.REJECTED, f"the message is not JSON: {error}")
+        received_at = _received_at(envelope, record, self._clock.now())
+        message = Message(record["messageId"], received_at, receives, body)
+        return summed_up([self._one(found, message) for found in parse(envelope)])
+
+    def _one(self, found: Finding | Refusal, message: Message) -> EventResult:
+        if isinstance(found, Refusal):
+            outcome = _REFUSED[found.kind]
+            log.write(
+                "finding", message=message.id, outcome=outcome.value, finding=found.finding_id, reason=found.reason
+            )
+            if outcome is Outcome.REJECTED and found.finding_id:
+                lines = {"What": "rejected: nothing was done", "Finding": found.finding_id, "Why": found.reason}
+                self._hub.notifier.tell("rejected a finding that can't be proven", lines)
+            return EventResult(outcome, found.reason)
+        results = tuple(copy_context().run(self._responder.respond, found, target, message) for target in found.targets)
+        for result in results:
+            log.write(
+                "target",
+                message=message.id,
+                finding=found.id,
+                type=found.type,
+                title=found.title,
+                account=result.target.account,
+                region=result.target.region,
+                instance=result.target.instance,
+                incident=result.incident,
+                outcome=result.outcome.value,
+                reason=result.reason,
+            )
+        single = summed_up([EventResult(result.outcome, result.reason) for result in results])
+        return EventResult(single.outcome, single.reason, results)
+
+
+def _received_at(envelope: object, record: Mapping[str, Any], now: datetime) -> datetime:
+    """Return when EventBridge took the event.
+
+    The envelope tells seconds alone, the queue milliseconds; where both agree the finer one is used, and where the
+    event is older than its message (a replay, a delay) the envelope counts.
+    """
+    sent = str(record.get("attributes", {}).get("SentTimestamp", ""))
+    queued = datetime.fromtimestamp(int(sent) / 1000, UTC) if sent.isdecimal() else now
+    text = envelope.get("time") if isinstance(envelope, dict) else None
+    try:
+        taken = datetime.fromisoformat(str(text))
+    except ValueError:
+        return queued
+    if taken.tzinfo is None or queued - taken < _TRUSTED_DELAY:
+        return queued
+    return taken
+
+
+def _at(error: Exception) -> str:
+    """Return where an unexpected error was raised: file and line, no values."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno}" if frame else ""
+
+
+_kept: list[Intake] = []
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+    """Lambda's entry point."""
+    if not _kept:
+        log.configure()
+        try:
+            settings = Settings.from_env(os.environ)
+        except SettingsError as error:
+            for problem in error.problems:
+                log.write("settings", level=logging.ERROR, outcome="failed", reason=problem)
+            raise
+        _kept.append(Intake(settings, Clients(botocore.session.Session(), settings.home_region), SystemClock()))
+    return _kept[0].handle(event, context)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub as the functions use it: its records, its documents, its way into member accounts, made once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from functions.aws import roles
+from functions.aws.clients import Clients
+from functions.clock import Clock
+from functions.context import MemberCredentials
+from functions.finding.model import Target
+from functions.incident.claim import Claims
+from functions.incident.store import Store
+from functions.notify import Notifier
+from functions.organization.control import Control, Records
+from functions.organization.standing import Loader, Standing
+from functions.parallel import Pool
+from functions.settings import Settings
+
+
+@dataclass(slots=True)
+class Hub:
+    """Everything that one process keeps. ``standing`` is the latest that was loaded."""
+
+    settings: Settings
+    clients: Clients
+    clock: Clock
+    pool: Pool
+    records: Records
+    claims: Claims
+    store: Store
+    loader: Loader
+    notifier: Notifier
+    standing: Standing | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, clients: Clients, clock: Clock) -> Hub:
+        """Put the parts together; calls nothing."""
+        pool = Pool()
+        dynamodb = clients.hub("dynamodb")
+        return cls(
+            settings=settings,
+            clients=clients,
+            clock=clock,
+            pool=pool,
+            records=Records(dynamodb, settings.table, clock),
+            claims=Claims(dynamodb, settings.table, clock, settings.lease_seconds),
+            store=Store(dynamodb, settings.table, clock),
+            loader=Loader(clients.hub("s3"), settings.policy_bucket, settings.organization, pool),
+            notifier=Notifier(clients.hub("sns"), settings.topic),
+        )
+
+    def in_force(self) -> Standing:
+        """Return what was loaded last, loading it at a cold start."""
+        if self.standing is None:
+            return self.refreshed(self.records.control())
+        return self.standing
+
+    def refreshed(self, control: Control) -> Standing:
+        """Return what that control record names, loading anew only what has moved."""
+        if self.standing is None or self.standing.control != control or self.standing.problem:
+            self.standing = self.loader.load(control)
+        return self.standing
+
+    def assume(self, target: Target, incident: str, *, purpose: str, actions: Iterable[str]) -> MemberCredentials:
+        """Return credentials of a member role for this incident; raise what STS raises."""
+        sts = self.clients.hub("sts")
+        return roles.assume(sts, self.settings, target, incident, purpose=purpose, actions=actions)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a message ended: always in exactly one outcome, with a sentence for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from functions.finding.model import Target
+
+
+class Outcome(StrEnum):
+    """What became of an event or of one of its targets, the weightiest first."""
+
+    ACTED = "acted"
+    AWAITING_APPROVAL = "awaiting-approval"
+    OBSERVED = "observed"
+    MERGED = "merged"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+    DEAD_LETTERED = "dead-lettered"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """What became of one target. ``incident`` is None where none was opened or found."""
+
+    target: Target
+    outcome: Outcome
+    reason: str
+    incident: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventResult:
+    """What became of one message."""
+
+    outcome: Outcome
+    reason: str
+    targets: tuple[TargetResult, ...] = ()
+
+
+class RetryError(Exception):
+    """The message can't be finished now: it goes back to the queue. The text says why."""
+
+
+def summed_up(parts: Sequence[EventResult]) -> EventResult:
+    """Return one result for a message with several findings: the weightiest outcome, every reason once."""
+    if len(parts) == 1:
+        return parts[0]
+    order = list(Outcome)
+    outcome = min((part.outcome for part in parts), key=order.index)
+    reasons = dict.fromkeys(part.reason for part in parts)
+    return EventResult(outcome, "; ".join(reasons), tuple(target for part in parts for target in part.targets))

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One turn of the lease's holder: enter the account, look, decide for good, and act as far as the decision goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.containment.contain import Job, contain, prepare_job
+from functions.containment.look import Sight, look
+from functions.containment.verdict import judge
+from functions.context import MEMBER_CREDENTIALS, MemberCredentials
+from functions.incident.claim import Claim
+from functions.incident.model import Incident, State, StepResult
+from functions.incident.store import Conclusion, Counter, LimitReachedError
+from functions.intake.case import Case, assume
+from functions.intake.result import Outcome
+from functions.organization.control import ORGANIZATION
+from functions.policy import decide
+from functions.policy.model import Decision, Mode, Policy, Provisional, Usage
+from functions.steps.host import Host
+from functions.steps.registry import STEPS
+from functions.steps.step import Member
+
+_BY_MODE = {
+    Mode.OFF: (State.CLOSED, Outcome.IGNORED),
+    Mode.OBSERVE: (State.OBSERVED, Outcome.OBSERVED),
+    Mode.APPROVE: (State.AWAITING_APPROVAL, Outcome.AWAITING_APPROVAL),
+}
+_USUAL_STATE = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a turn ended. ``retry`` is why the message has to come again, or None."""
+
+    conclusion: Conclusion
+    outcome: Outcome
+    retry: str | None = None
+
+
+class Turns:
+    """The turns of one attempt on one incident. ``record`` is what earlier attempts left."""
+
+    def __init__(self, case: Case, incident: str, record: Incident | None, entry: Entry, *, resumed: bool) -> None:
+        self._case = case
+        self._incident = incident
+        self._record = record
+        self._entry = entry
+        self._resumed = resumed
+        self._claimed_at = case.hub.clock.now()
+
+    def take(self, claim: Claim, top: Provisional) -> End:
+        """Act on the strictest of what is unseen."""
+        case = self._case
+        policy = case.policy
+        if policy is None:
+            return self._recorded_only(top, top.reasons[0])
+        entered = self._enter(top.mode)
+        if isinstance(entered, Exception):
+            return self._no_way_in(top, f"the member role can't be assumed: {errors.message(entered)}")
+        MEMBER_CREDENTIALS.set(entered)
+        member = case.member(self._incident)
+        try:
+            sight = look(member, STEPS)
+        except errors.AwsError as error:
+            return self._no_way_in(top, f"the instance can't be described: {errors.message(error)}")
+        if sight.gone or sight.host is None:
+            reason = f"instance {case.target.instance} {sight.gone}: there is nothing to contain"
+            decision = _as_decision(top, Mode.OFF, reason)
+            return self._end(State.CLOSED, Outcome.IGNORED, decision, reason)
+        decision = self._decide(claim, top, policy, sight.host)
+        job = self._job(member, sight.host, sight, decision)
+        if decision.mode is Mode.ENFORCE:
+            return self._act(claim, decision, job, sight.host, policy)
+        return self._hold(decision, job, sight.host)
+
+    def _enter(self, mode: Mode) -> MemberCredentials | Exception:
+        """Return credentials for this incident that are fit for the mode, assuming the role again if need be."""
+        entry = self._entry
+        if entry.incident != self._incident or entry.mode.rank < mode.rank:
+            credentials = assume(self._case.hub, self._case.target, self._incident, mode)
+            self._entry = Entry(self._incident, mode, credentials)
+        return self._entry.credentials
+
+    def _decide(self, claim: Claim, top: Provisional, policy: Policy, host: Host) -> Decision:
+        case, hub = self._case, self._case.hub
+        now = hub.clock.now()
+        counted_already = bool(self._record and self._record.baseline)
+        usage = Usage()
+        if not counted_already:
+            scope = _scaling_scope(case, host)
+            grouped = hub.records.scaling_group_usage(scope, now) if scope else 0
+            usage = replace(case.facts.usage, scaling_group=grouped)
+        released_at = claim.released_at if claim.after_release else None
+        decision = decide.final(top, case.target, policy, host.facts, usage, now, released_at=released_at)
+        ceiling = hub.settings.ceiling_per_hour
+        if not counted_already and decision.mode is Mode.ENFORCE and case.facts.organization_usage >= ceiling:
+            return _lowered(decision, f"the organisation's ceiling of {ceiling} containments an hour is reached")
+        return decision
+
+    def _job(self, member: Member, host: Host, sight: Sight, decision: Decision) -> Job:
+        baseline = self._record.baseline if self._record else {}
+        return prepare_job(member, host, sight, decision, steps=STEPS, baseline=baseline, resumed=self._resumed)
+
+    def _act(self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy) -> End:
+        case, hub = self._case, self._case.hub
+        counters = [] if self._record and self._record.baseline else _counters(case, host, policy)
+        begin = partial(
+            hub.store.begin,
+            self._incident,
+            case.target,
+            decision,
+            case.attempt,
+            sections=job.sections,
+            counters=counters,
+        )
+        try:
+            results = contain(hub.pool, job, begin if job.sections else _nothing)
+        except LimitReachedError as error:
+            return self._hold(_lowered(decision, str(error)), job, host)
+        types = {each for unseen in claim.unseen.values() for each in unseen.types}
+        types.update(self._record.types if self._record else ())
+        verdict = judge(results, types, [interface.id for interface in host.interfaces])
+        waiting = [result.name for result in results if result.transient]
+        retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
+        end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
+        clocks = dict(end.conclusion.clocks)
+        if verdict.state is not State.FAILED:
+            clocks.setdefault("isolated", hub.clock.now())
+        conclusion = replace(
+            end.conclusion,
+            steps=tuple(_with_earlier_receipt(result, self._record) for result in results),
+            residual_risk=verdict.residual_risk,
+            clocks=clocks,
+            unfinished=retry is not None,
+        )
+        return replace(end, conclusion=conclusion, retry=retry)
+
+    def _hold(self, decision: Decision, job: Job, host: Host) -> End:
+        """End without acting: observed, or waiting for approval, with the plan of what would be done."""
+        state, outcome = _BY_MODE[decision.mode]
+        reason = "; ".join(decision.reasons) or f"rule {decision.rule!r} is in mode {decision.mode.value}"
+        if self._record is not None and self._record.baseline:
+            state = State.PARTIAL  # an earlier attempt had begun to act: what it did stays
+            reason = f"containment was stopped half-way: {reason}"
+        end = self._end(state, outcome, decision, _with_state(host, reason), job.plan)
+        return replace(end, conclusion=replace(end.conclusion, steps=job.planned))
+
+    def _recorded_only(self, top: Provisional, reason: str) -> End:
+        state, outcome = _BY_MODE[top.mode]
+        return self._end(state, outcome, _as_decision(top, top.mode, reason), reason)
+
+    def _no_way_in(self, top: Provisional, reason: str) -> End:
+        """End without having seen the host. An enforcing rule wants another try; others are recorded unplanned."""
+        if top.mode is not Mode.ENFORCE:
+            return self._recorded_only(top, f"recorded without a plan, because {reason}")
+        state = State.FAILED
+        if self._record is not None and self._record.baseline:
+            state = State.PARTIAL
+        end = self._end(state, Outcome.ACTED, _as_decision(top, top.mode, reason), f"nothing could be done: {reason}")
+        steps = self._record.steps if self._record else ()
+        return replace(end, conclusion=replace(end.conclusion, steps=steps, unfinished=True), retry=reason)
+
+    def _end(self, state: State, outcome: Outcome, decision: Decision, reason: str, plan: tuple[Any, ...] = ()) -> End:
+        case = self._case
+        now = case.hub.clock.now()
+        clocks: dict[str, datetime] = dict(self._record.clocks) if self._record else {}
+        clocks.update({"received": case.message.received_at, "claimed": self._claimed_at})
+        for name, at in (("first_seen", case.finding.first_seen_at), ("created", case.finding.created_at)):
+            if at is not None:
+                clocks.setdefault(name, at)
+        told = f"{decision.mode.value} by rule {decision.rule} ({decision.origin}): {reason}"
+        conclusion = Conclusion(
+            state=state,
+            mode=decision.mode,
+            decision=decision,
+            reason=reason,
+            plan=plan,
+            clocks=clocks,
+            timeline=((self._claimed_at, f"claimed for {case.finding.id}"), (now, told)),
+        )
+        return End(conclusion, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Credentials in hand: for which incident and which mode they were assumed."""
+
+    incident: str
+    mode: Mode
+    credentials: MemberCredentials | Exception
+
+
+def _nothing() -> None:
+    """Begin nothing: every section of the baseline stands already."""
+
+
+def _scaling_scope(case: Case, host: Host) -> str | None:
+    group = host.facts.scaling_group
+    return f"{case.target.account}#{case.target.region}#{group}" if group else None
+
+
+def _counters(case: Case, host: Host, policy: Policy) -> list[Counter]:
+    counters = [
+        Counter(case.target.account, policy.limits.per_account_hour),
+        Counter(ORGANIZATION, case.hub.settings.ceiling_per_hour),
+    ]
+    scope = _scaling_scope(case, host)
+    if scope is not None:
+        counters.append(Counter(scope, policy.limits.per_scaling_group_hour))
+    return counters
+
+
+def _as_decision(top: Provisional, mode: Mode, reason: str) -> Decision:
+    return Decision(top.finding_id, mode, top.rule, top.origin, top.bundle, (*top.reasons, reason), {})
+
+
+def _lowered(decision: Decision, reason: str) -> Decision:
+    told = f"{decision.mode.value} is lowered to {Mode.APPROVE.value}: {reason}"
+    return replace(decision, mode=decision.mode.at_most(Mode.APPROVE), reasons=(*decision.reasons, told))
+
+
+def _with_state(host: Host, reason: str) -> str:
+    return reason if host.state == _USUAL_STATE else f"the instance is {host.state}; {reason}"
+
+
+def _with_earlier_receipt(result: StepResult, record: Incident | None) -> StepResult:
+    """Keep what an earlier attempt is known to have changed: a release needs all of it."""
+    earlier = next((step for step in record.steps if step.name == result.name), None) if record else None
+    return replace(result, receipt=_merged(earlier.receipt, result.receipt)) if earlier else result
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in new.items():
+        before = merged.get(key)
+        if isinstance(value, list) and isinstance(before, list):
+            merged[key] = [*before, *(each for each in value if each not in before)]
+        elif isinstance(value, dict) and isinstance(before, dict):
+            merged[key] = {**before, **value}
+        elif value is not None or key not in merged:
+            merged[key] = value
+    return merged

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The holder of the lease at work: the strictest unseen finding decides, until nothing is unseen."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from functions import log
+from functions.incident.claim import Claim
+from functions.incident.model import Incident, State
+from functions.incident.store import Conclusion
+from functions.intake.case import Case
+from functions.intake.result import Outcome, RetryError, TargetResult
+from functions.intake.turn import End, Entry, Turns
+from functions.notify import place
+from functions.policy import decide
+from functions.policy.model import Provisional
+
+_UNSETTLED = {State.PARTIAL, State.FAILED, State.CLOSED}
+
+
+def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
+    """Work on a target whose lease is ours until the lease is given back; return what became of it.
+
+    Raises RetryError when something failed that may succeed later: it is recorded, and the message comes again.
+    """
+    hub, incident = case.hub, claim.incident
+    keeping = case.keep_finding(incident)
+    record = None if new else hub.store.load(incident)
+    turns = Turns(case, incident, record, entry, resumed=not new)
+    end = _turn(turns, claim, record)
+    unkept = keeping.result()
+    while True:
+        left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
+        if left is None:
+            break
+        claim = left  # findings came in meanwhile: a stricter one raises the response
+        top = _top(claim)
+        if top.mode.rank > end.conclusion.mode.rank:
+            end = turns.take(claim, top)
+    if unkept:
+        log.write("evidence", level=logging.ERROR, outcome="failed", reason=f"the raw event was not kept: {unkept}")
+    _tell(case, incident, end)
+    if end.retry is not None:
+        raise RetryError(end.retry)
+    return TargetResult(case.target, end.outcome, end.conclusion.reason, incident)
+
+
+def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
+    top = _top(claim)
+    raises = top.mode.rank > claim.mode.rank
+    again = claim.unfinished or (claim.state in _UNSETTLED and top.mode.rank >= claim.mode.rank)
+    if record is not None and not raises and not again:
+        return _merge(claim)
+    end = turns.take(claim, top)
+    if record is not None and not claim.unfinished and end.conclusion.mode.rank < claim.mode.rank:
+        return _merge(claim)
+    if not raises and not claim.unfinished and end.outcome is Outcome.ACTED:
+        return End(end.conclusion, Outcome.MERGED, end.retry)
+    return end
+
+
+def _top(claim: Claim) -> Provisional:
+    return decide.strictest([unseen.provisional for unseen in claim.unseen.values()])
+
+
+def _merge(claim: Claim) -> End:
+    """End by adding the finding alone: state and record stay as they are."""
+    reason = f"a further finding on a host that {claim.incident} has in hand ({claim.state.value})"
+    return End(Conclusion(claim.state, claim.mode, None, reason), Outcome.MERGED)
+
+
+def _tell(case: Case, incident: str, end: End) -> None:
+    """Log the decision and every step, and tell people unless nothing happened that they don't know."""
+    conclusion, decision, target = end.conclusion, end.conclusion.decision, case.target
+    where: dict[str, Any] = {"account": target.account, "region": target.region, "instance": target.instance}
+    log.write(
+        "decision",
+        **where,
+        outcome=end.outcome.value,
+        state=conclusion.state.value,
+        mode=conclusion.mode.value,
+        rule=decision.rule if decision else None,
+        origin=decision.origin if decision else None,
+        bundle=decision.bundle if decision else None,
+        reason=conclusion.reason,
+    )
+    for step in conclusion.steps:
+        log.write("step", **where, step=step.name, outcome=step.outcome.value, reason=step.reason, error=step.error)
+    if decision is None or end.outcome in {Outcome.MERGED, Outcome.IGNORED}:
+        return
+    case.hub.notifier.tell(
+        f"{conclusion.state.value}: {target.instance} in {target.account}",
+        {
+            "What": f"{end.outcome.value}, the incident is {conclusion.state.value}",
+            **place(target),
+            "Incident": incident,
+            "Finding": f"{case.finding.type} ({case.finding.severity.label.value}): {case.finding.title}",
+            "Why": conclusion.reason,
+            "Rule": f"{decision.rule} ({decision.origin})" if decision.rule else "",
+            "Residual risk": ", ".join(conclusion.residual_risk),
+        },
+    )

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub's own facts, read consistently at the start of every run, in one call.
+
+Control record: which bundle and which directory are in force, and what is switched off. Beside it, for the account at
+hand: the quarantine groups that Cordon made there, and how many containments the present hour has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from functions.aws.clients import AwsClient
+from functions.clock import Clock
+from functions.finding.model import Target
+from functions.incident.items import CONTROL_KEY, account_key, from_item, groups_key, stamp, to_item, usage_key
+from functions.policy.model import Usage
+
+ORGANIZATION = "organization"
+_TRIES = 5
+_FIRST_PAUSE_SECONDS = 0.05
+
+
+class ControlError(Exception):
+    """The hub's own record could not be read whole; nothing may be done without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Digests of what is in force, and what is switched off (``organization``, an OU path, an account id)."""
+
+    bundle: str | None = None
+    directory: str | None = None
+    switched_off: frozenset[str] = frozenset()
+
+    def off_for(self, account: str, ou: str) -> tuple[str, ...]:
+        """Return the switched-off scopes that this account is in, in words, widest first."""
+        scopes = []
+        if ORGANIZATION in self.switched_off:
+            scopes.append("the organisation")
+        path = ""
+        for name in ["", *ou.strip("/").split("/")]:
+            path = f"{path.rstrip('/')}/{name}"
+            if path in self.switched_off:
+                scopes.append(f"OU {path}")
+        if account in self.switched_off:
+            scopes.append(f"account {account}")
+        return tuple(dict.fromkeys(scopes))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one read of the hub's records says. ``groups`` maps ``vpc#profile`` to a group id."""
+
+    control: Control
+    groups: Mapping[str, str] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    organization_usage: int = 0
+    known_ou: str | None = None
+
+
+class Records:
+    """The hub's records in the table. Methods raise what DynamoDB raises."""
+
+    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock = clock
+
+    def control(self) -> Control:
+        """Read the control record alone."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(CONTROL_KEY), ConsistentRead=True)
+        return _control(from_item(answer.get("Item", {})))
+
+    def facts(self, target: Target, now: datetime) -> Facts:
+        """Read everything about the target's account in one consistent call; raise ControlError if it isn't whole."""
+        keys = {
+            "control": CONTROL_KEY,
+            "groups": groups_key(target.account, target.region),
+            "usage": usage_key(target.account, now),
+            "organization": usage_key(ORGANIZATION, now),
+            "account": account_key(target.account),
+        }
+        found = self._read(list(keys.values()))
+        values = {name: found.get((key["pk"], key["sk"]), {}) for name, key in keys.items()}
+        return Facts(
+            control=_control(values["control"]),
+            groups={name: value for name, value in values["groups"].items() if name not in {"pk", "sk"}},
+            usage=Usage(account=int(values["usage"].get("containments", 0))),
+            organization_usage=int(values["organization"].get("containments", 0)),
+            known_ou=values["account"].get("ou"),
+        )
+
+    def scaling_group_usage(self, scope: str, now: datetime) -> int:
+        """Return how many containments a scaling group has seen in the present hour."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(usage_key(scope, now)), ConsistentRead=True)
+        return int(from_item(answer.get("Item", {})).get("containments", 0))
+
+    def remember_account(self, account: str, ou: str) -> None:
+        """Record where an account is that the directory doesn't have yet."""
+        values = {**account_key(account), "ou": ou, "found_at": stamp(self._clock.now())}
+        self._dynamodb.put_item(TableName=self._table, Item=to_item(values))
+
+    def record_group(self, target: Target, name: str, group: str) -> None:
+        """Record a quarantine group under ``vpc#profile``: from now on it is trusted by its id."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=to_item(groups_key(target.account, target.region)),
+            UpdateExpression="SET #name = :group",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=to_item({":group": group}),
+        )
+
+    def group(self, target: Target, name: str) -> str | None:
+        """Read one recorded quarantine group again."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item(groups_key(target.account, target.region)), ConsistentRead=True
+        )
+        return from_item(answer.get("Item", {})).get(name)
+
+    def _read(self, keys: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        request: dict[str, Any] = {self._table: {"Keys": [to_item(key) for key in keys], "ConsistentRead": True}}
+        pause = _FIRST_PAUSE_SECONDS
+        for _ in range(_TRIES):
+            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            for item in map(from_item, answer["Responses"].get(self._table, [])):
+                found[item["pk"], item["sk"]] = item
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                return found
+            self._clock.sleep(pause)
+            pause *= 2
+        raise ControlError("the hub's records could not be read whole")
+
+
+def _control(values: Mapping[str, Any]) -> Control:
+    return Control(
+        bundle=values.get("bundle"),
+        directory=values.get("directory"),
+        switched_off=frozenset(values.get("switched_off", ())),
+    )

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When an exception of policy applies, and how far it may lower a mode.
+
+Pure. An exception asks either the finding alone, and is settled with it, or the described instance as well.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from functions.finding.model import Finding, Target
+from functions.policy.match import Held, reads_tags, where
+from functions.policy.model import InstanceFacts, Mode, PolicyException
+
+
+def needs_instance(exception: PolicyException) -> bool:
+    """Tell whether the exception asks for what only the described instance answers."""
+    return exception.image is not None or exception.scaling_group is not None or bool(exception.tags)
+
+
+def fits_finding(exception: PolicyException, finding: Finding, target: Target, now: datetime) -> Held:
+    """Tell whether the exception has not ended and its account, instance and ``where`` fit."""
+    if not _names(exception, target, now):
+        return Held(holds=False)
+    return where(exception.where, finding.document) if exception.where is not None else Held(holds=True)
+
+
+def fits_instance(exception: PolicyException, target: Target, facts: InstanceFacts, now: datetime) -> bool:
+    """Tell whether the exception has not ended and fits the described instance; ``where`` was settled before."""
+    return (
+        _names(exception, target, now)
+        and exception.image in {None, facts.image}
+        and exception.scaling_group in {None, facts.scaling_group}
+        and all(facts.tags.get(key) == value for key, value in exception.tags.items())
+    )
+
+
+def lowered(mode: Mode, exception: PolicyException) -> Mode:
+    """Return the mode that the exception leaves. Attackers can tag: a tag alone goes no lower than ``approve``."""
+    floor = Mode.APPROVE if _by_tags_alone(exception) else Mode.OFF
+    return mode.at_most(max(exception.mode, floor, key=lambda each: each.rank))
+
+
+def _names(exception: PolicyException, target: Target, now: datetime) -> bool:
+    return (
+        exception.until > now
+        and exception.account in {None, target.account}
+        and exception.instance in {None, target.instance}
+    )
+
+
+def _by_tags_alone(exception: PolicyException) -> bool:
+    named = (exception.account, exception.instance, exception.image, exception.scaling_group)
+    if any(name is not None for name in named):
+        return False
+    if exception.where is not None:
+        return reads_tags(exception.where)
+    return bool(exception.tags)

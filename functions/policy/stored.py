@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decisions as plain JSON-able data, for the incident's record, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from functions.policy.errors import RecordError
+from functions.policy.model import Candidate, Cap, Decision, Mode, Provisional
+
+
+def provisional_to_json(provisional: Provisional) -> dict[str, Any]:
+    """Return text, whole numbers, None, lists and maps alone; the inverse of ``provisional_from_json``."""
+    return {
+        "finding_id": provisional.finding_id,
+        "mode": provisional.mode.value,
+        "rule": provisional.rule,
+        "origin": provisional.origin,
+        "bundle": provisional.bundle,
+        "reasons": list(provisional.reasons),
+        "candidates": [
+            {"rule": each.rule, "origin": each.origin, "mode": each.mode.value, "reasons": list(each.reasons)}
+            for each in provisional.candidates
+        ],
+        "caps": [{"mode": cap.mode.value, "reason": cap.reason} for cap in provisional.caps],
+        "withdrawn": provisional.withdrawn,
+        "notes": list(provisional.notes),
+        "open_exceptions": list(provisional.open_exceptions),
+        "sequence_targets": provisional.sequence_targets,
+        "active_at": provisional.active_at.isoformat() if provisional.active_at else None,
+    }
+
+
+def provisional_from_json(data: Mapping[str, Any]) -> Provisional:
+    """Read what ``provisional_to_json`` wrote; numbers may have become Decimals. Raises RecordError."""
+    try:
+        return Provisional(
+            finding_id=data["finding_id"],
+            mode=Mode(data["mode"]),
+            rule=data["rule"],
+            origin=data["origin"],
+            bundle=data["bundle"],
+            reasons=tuple(data["reasons"]),
+            candidates=tuple(
+                Candidate(each["rule"], each["origin"], Mode(each["mode"]), tuple(each["reasons"]))
+                for each in data["candidates"]
+            ),
+            caps=tuple(Cap(Mode(cap["mode"]), cap["reason"]) for cap in data["caps"]),
+            withdrawn=data["withdrawn"],
+            notes=tuple(data["notes"]),
+            open_exceptions=tuple(data["open_exceptions"]),
+            sequence_targets=int(data["sequence_targets"]),
+            active_at=datetime.fromisoformat(data["active_at"]) if data["active_at"] else None,
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise RecordError(f"the stored provisional decision can't be read ({error!r})") from error
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """Return text, None, lists and maps, and the step options as policy gave them."""
+    return {
+        "finding_id": decision.finding_id,
+        "mode": decision.mode.value,
+        "rule": decision.rule,
+        "origin": decision.origin,
+        "bundle": decision.bundle,
+        "reasons": list(decision.reasons),
+        "steps": {name: dict(options) for name, options in decision.steps.items()},
+    }
+
+
+def decision_from_json(data: Mapping[str, Any]) -> Decision:
+    """Read what ``decision_to_json`` wrote. Raises RecordError."""
+    try:
+        return Decision(
+            finding_id=data["finding_id"],
+            mode=Mode(data["mode"]),
+            rule=data["rule"],
+            origin=data["origin"],
+            bundle=data["bundle"],
+            reasons=tuple(data["reasons"]),
+            steps={name: dict(options) for name, options in data["steps"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RecordError(f"the stored decision can't be read ({error!r})") from error

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Release an incident's host: restore exactly what the baseline says, where it still is as Cordon set it.
+
+What somebody else changed in the meantime is left alone and named. Evidence is kept. The host is put back by the
+release role, which only this code assumes.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from datetime import datetime
+
+from functions import log
+from functions.aws import errors
+from functions.context import INCIDENT, MEMBER_CREDENTIALS
+from functions.incident.claim import Attempt, Claim
+from functions.incident.ids import new_token
+from functions.incident.model import Incident, RestoredItem, State, StepResult
+from functions.incident.store import Conclusion
+from functions.intake.hub import Hub
+from functions.notify import place
+from functions.policy.model import Decision
+from functions.steps.host import Host, describe
+from functions.steps.registry import STEPS, release_actions
+from functions.steps.step import Member, Step, Task
+
+_RELEASABLE = {State.CONTAINED, State.PARTIAL, State.FAILED, State.RELEASING}
+
+
+class ReleaseError(Exception):
+    """The incident can't be released now; the text says why, nothing was changed by this call."""
+
+
+def release(hub: Hub, incident: str, *, by: str) -> Incident:
+    """Release an incident's host and return the record as it then stands.
+
+    The state ends as ``released``, or as ``releasing`` when an item could not be put back by Cordon: then the release
+    can be run again. Raises ReleaseError, or what the hub's own stores raise.
+    """
+    return copy_context().run(_release, hub, incident, by)
+
+
+def _release(hub: Hub, incident: str, by: str) -> Incident:
+    INCIDENT.set(incident)
+    record = hub.store.load(incident)
+    if record is None:
+        raise ReleaseError(f"there is no incident {incident}")
+    if record.state not in _RELEASABLE:
+        raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
+    attempt = Attempt(new_token(), f"release by {by}")
+    claim = hub.claims.lease(record.target, incident, attempt)
+    if claim is None:
+        raise ReleaseError(f"{incident} is being worked on, or the host is in another incident now")
+    items = _restore(hub, record)
+    left = [item for item in items if not item.restored]
+    state = State.RELEASING if left else State.RELEASED
+    reason = f"released by {by}: {len(items) - len(left)} of {len(items)} items restored"
+    if left:
+        reason += "; not restored: " + "; ".join(f"{item.what}: {item.reason}" for item in left)
+    end = _conclusion(record, state, reason, items, hub.clock.now())
+    standing: Claim | None = claim
+    while standing is not None:
+        # What came in meanwhile counts as seen: only activity later than the release opens a new episode.
+        standing = hub.store.conclude(incident, record.target, attempt, standing, end)
+    log.write("release", outcome=state.value, reason=reason, by=by, instance=record.target.instance)
+    hub.notifier.tell(
+        f"{state.value}: {record.target.instance} in {record.target.account}",
+        {"What": reason, **place(record.target), "Incident": incident},
+    )
+    return hub.store.load(incident) or record
+
+
+def _restore(hub: Hub, record: Incident) -> tuple[RestoredItem, ...]:
+    target = record.target
+    try:
+        MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
+        ec2 = hub.clients.member("ec2", target.region)
+        now = describe(ec2, hub.pool, target)
+        groups = hub.records.facts(target, hub.clock.now()).groups
+    except errors.AwsError as error:
+        return (RestoredItem("release", "the host", restored=False, reason=errors.message(error)),)
+    if now is None:
+        return (RestoredItem("release", "the host", restored=True, reason="no longer exists"),)
+    member = Member(
+        target=target,
+        incident=record.id,
+        qualifier=hub.settings.qualifier,
+        clients=hub.clients,
+        pool=hub.pool,
+        clock=hub.clock,
+        records=hub.records,
+        groups=groups,
+    )
+    results = {result.name: result for result in record.steps}
+    items: list[RestoredItem] = []
+    for step in STEPS:
+        if step.name in record.baseline and step.name in results:
+            items.extend(_revert(step, member, now, record, results[step.name]))
+    return tuple(items)
+
+
+def _revert(step: Step, member: Member, now: Host, record: Incident, result: StepResult) -> tuple[RestoredItem, ...]:
+    task = Task(member, now, {}, None, record.baseline[step.name], resumed=True)
+    try:
+        return step.revert(task, result, now)
+    except errors.AwsError as error:
+        return (RestoredItem(step.name, step.name, restored=False, reason=errors.message(error)),)
+
+
+def _conclusion(
+    record: Incident, state: State, reason: str, items: tuple[RestoredItem, ...], now: datetime
+) -> Conclusion:
+    return Conclusion(
+        state=state,
+        mode=record.mode,
+        decision=Decision("", record.mode, record.rule, record.origin, record.bundle, (), {}),
+        reason=reason,
+        plan=record.plan,
+        residual_risk=record.residual_risk if state is State.RELEASING else (),
+        clocks={**record.clocks, "released": now} if state is State.RELEASED else record.clocks,
+        timeline=((now, reason),),
+        release=items,
+    )

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Protect the host from termination: four settings, four calls, each with an outcome of its own.
+
+EC2 takes one attribute a call. One refused call (protection on a Spot instance) must not skip the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.clients import AwsClient
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.host import Host, Volume
+from functions.steps.step import (
+    Member,
+    Section,
+    Step,
+    Task,
+    attempt,
+    conclude,
+    failed_part,
+    refuse_passing_failures,
+    restore,
+)
+
+NAME = "protect"
+
+ATTRIBUTES = {
+    # attribute as read -> (key in the answer, parameter of ModifyInstanceAttribute, what we set)
+    "disableApiTermination": ("DisableApiTermination", "DisableApiTermination", True),
+    "disableApiStop": ("DisableApiStop", "DisableApiStop", True),
+    "instanceInitiatedShutdownBehavior": (
+        "InstanceInitiatedShutdownBehavior",
+        "InstanceInitiatedShutdownBehavior",
+        "stop",
+    ),
+}
+_NOT_ON_SPOT = ("disableApiTermination", "disableApiStop")
+VOLUMES = "volumes"
+
+
+def observe(member: Member) -> dict[str, Any]:
+    """Read the three attributes at once: attribute -> value, or the error that reading it raised."""
+    names = list(ATTRIBUTES)
+    values = member.pool.all([_reader(member, name) for name in names])
+    return dict(zip(names, values, strict=True))
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep what is there now; an attribute that can't be read isn't kept, and then isn't changed either."""
+    refuse_passing_failures(observed.values())
+    return {
+        "attributes": {name: value for name, value in observed.items() if not isinstance(value, Exception)},
+        VOLUMES: [
+            {"id": volume.id, "device": volume.device, "delete_on_termination": volume.delete_on_termination}
+            for volume in host.volumes
+        ],
+    }
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return a call for each attribute that differs, and one for the volumes."""
+    return tuple(_call(task.host.id, parameters) for _, parameters in _changes(task))
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Make the calls side by side."""
+    del prepared
+    calls = [partial(_change, task, what, parameters) for what, parameters in _changes(task)]
+    made = task.member.pool.all(calls)
+    changed = [part.what for part in made if part.outcome is StepOutcome.DONE]
+    return conclude(NAME, [*made, *_left_out(task)], {"changed": changed}, nothing="protected already")
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read the attributes and the volumes back; a setting that isn't there fails its part."""
+    observed = observe(task.member)
+    wrong: list[Part] = []
+    for part in result.parts:
+        if part.outcome is not StepOutcome.DONE or part.what == VOLUMES:
+            continue
+        value = observed[part.what]
+        if isinstance(value, Exception):
+            wrong.append(failed_part(part.what, value))
+        elif value != ATTRIBUTES[part.what][2]:
+            wrong.append(Part(part.what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True))
+    if not wrong:
+        return result
+    names = {part.what for part in wrong}
+    parts = [part for part in result.parts if part.what not in names]
+    return conclude(NAME, [*parts, *wrong], result.receipt)
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Put each setting that we changed back, if it still is as we set it."""
+    changed = result.receipt.get("changed", [])
+    observed = observe(task.member)
+    items = []
+    for name, before in task.section["attributes"].items():
+        if name in changed:
+            items.append(_restore_attribute(task, name, before, observed[name]))
+    if VOLUMES in changed:
+        attached = {volume.id: volume for volume in now.volumes}
+        items.extend(
+            _restore_volume(task, volume, attached.get(volume["id"]))
+            for volume in task.section[VOLUMES]
+            if volume["delete_on_termination"]
+        )
+    return tuple(items)
+
+
+def _reader(member: Member, name: str) -> Callable[[], Any]:
+    def read() -> Any:
+        try:
+            answer = member.ec2.describe_instance_attribute(InstanceId=member.target.instance, Attribute=name)
+        except errors.AwsError as error:
+            return error
+        return answer[ATTRIBUTES[name][0]]["Value"]
+
+    return read
+
+
+def _changes(task: Task) -> list[tuple[str, dict[str, Any]]]:
+    """Return what to change: (name of the part, parameters)."""
+    changes: list[tuple[str, dict[str, Any]]] = []
+    for name, before in task.section["attributes"].items():
+        _, parameter, wanted = ATTRIBUTES[name]
+        if before != wanted and not (task.host.spot and name in _NOT_ON_SPOT):
+            changes.append((name, {parameter: {"Value": wanted}}))
+    mappings = [
+        {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": False}}
+        for volume in task.section[VOLUMES]
+        if volume["delete_on_termination"]
+    ]
+    if mappings:
+        changes.append((VOLUMES, {"BlockDeviceMappings": mappings}))
+    return changes
+
+
+def _change(task: Task, what: str, parameters: dict[str, Any]) -> Part:
+    return attempt(what, lambda: _modify(task.member.ec2, task.host.id, parameters))
+
+
+def _left_out(task: Task) -> list[Part]:
+    """Return the settings that can't be made, with the reason."""
+    parts = [
+        failed_part(name, value)
+        for name, value in (task.observed or {}).items()
+        if isinstance(value, Exception) and name not in task.section["attributes"]
+    ]
+    if task.host.spot:
+        reason = "EC2 has no such protection for a Spot instance"
+        parts.extend(Part(name, StepOutcome.SKIPPED, reason) for name in _NOT_ON_SPOT)
+    return parts
+
+
+def _call(instance: str, parameters: Mapping[str, Any]) -> PlannedCall:
+    return PlannedCall(NAME, "ModifyInstanceAttribute", {"InstanceId": instance, **parameters})
+
+
+def _restore_attribute(task: Task, name: str, before: Any, now: Any) -> RestoredItem:
+    _, parameter, ours = ATTRIBUTES[name]
+    if isinstance(now, Exception):
+        return RestoredItem(NAME, name, restored=False, reason=errors.message(now))
+    if now != ours:
+        return RestoredItem(NAME, name, restored=now == before, reason=f"found as {now!r}, which is not what was set")
+    return restore(NAME, name, lambda: _modify(task.member.ec2, task.host.id, {parameter: {"Value": before}}))
+
+
+def _restore_volume(task: Task, volume: Mapping[str, Any], now: Volume | None) -> RestoredItem:
+    what = f"{volume['id']} DeleteOnTermination"
+    if now is None:
+        return RestoredItem(NAME, what, restored=False, reason="the volume is no longer attached")
+    if now.delete_on_termination:
+        return RestoredItem(NAME, what, restored=True, reason="found as it was")
+    mapping = {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": True}}
+    return restore(NAME, what, lambda: _modify(task.member.ec2, task.host.id, {"BlockDeviceMappings": [mapping]}))
+
+
+def _modify(ec2: AwsClient, instance: str, parameters: dict[str, Any]) -> None:
+    ec2.modify_instance_attribute(InstanceId=instance, **parameters)
+
+
+STEP = Step(
+    name=NAME,
+    permissions=("ec2:DescribeInstanceAttribute", "ec2:ModifyInstanceAttribute"),
+    release_permissions=("ec2:DescribeInstanceAttribute", "ec2:ModifyInstanceAttribute"),
+    observe=observe,
+    baseline=baseline,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+)

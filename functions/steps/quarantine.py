@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quarantine the host by tags: everything that belongs to it says so, and the evidence lock can hold on to it.
+
+An SCP sees the tags of the resource that a call names, so the instance alone is not enough: its interfaces and volumes
+are tagged too, and snapshots and groups when they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.aws import errors
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.host import Host, Interface, Volume
+from functions.steps.step import (
+    Member,
+    Section,
+    Step,
+    Task,
+    attempt,
+    conclude,
+    failed_part,
+    refuse_passing_failures,
+    restore,
+)
+
+NAME = "quarantine"
+
+STATUS_TAG = "status"
+STATUS_VALUE = "isolated"
+
+
+def observe(member: Member) -> None:
+    """Read nothing: the tags come with the host."""
+    del member
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep the tags of the instance, its interfaces and its volumes, where they could be read."""
+    refuse_passing_failures(host.gaps)
+    del observed
+    tags: dict[str, Mapping[str, str]] = {host.id: host.tags}
+    for resource in _attached(host):
+        if resource.tags is not None:
+            tags[resource.id] = resource.tags
+    return {"tags": {resource: dict(found) for resource, found in tags.items()}}
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return the one call that tags them all."""
+    return (PlannedCall(NAME, "CreateTags", _parameters(task)),)
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Tag everything in one call; what can't be tagged because its old tags are unknown is named."""
+    del prepared
+    parameters = _parameters(task)
+    part = attempt("tags", lambda: task.member.ec2.create_tags(**parameters))
+    return conclude(NAME, [part, *_unread(task)], {"resources": parameters["Resources"]})
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read the tags back."""
+    if result.outcome is StepOutcome.SKIPPED or any(part.what == "tags" and part.error for part in result.parts):
+        return result
+    resources = list(result.receipt["resources"])
+    try:
+        answer = task.member.ec2.describe_tags(
+            Filters=[
+                {"Name": "resource-id", "Values": resources},
+                {"Name": "key", "Values": [task.member.incident_tag]},
+            ]
+        )
+    except errors.AwsError as error:
+        return conclude(NAME, [*result.parts, failed_part("reading back", error)], result.receipt)
+    tagged = {each["ResourceId"] for each in answer["Tags"] if each["Value"] == task.member.incident}
+    missing = [resource for resource in resources if resource not in tagged]
+    parts = [Part(each, StepOutcome.FAILED, "has no tag", "NotInEffect", transient=True) for each in missing]
+    return conclude(NAME, [*result.parts, *parts], result.receipt) if parts else result
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Give each resource its earlier value of ``status`` back, or none; and take the incident's tag away."""
+    present = {now.id: now.tags}
+    present.update({each.id: each.tags for each in _attached(now) if each.tags is not None})
+    items = []
+    for resource in result.receipt.get("resources", []):
+        before = task.section["tags"].get(resource, {})
+        if resource not in present:
+            items.append(RestoredItem(NAME, f"tags of {resource}", restored=False, reason="no longer part of the host"))
+            continue
+        for key, ours in _ours(task.member).items():
+            item = _restore_tag(task, resource, key, ours, (before.get(key), present[resource].get(key)))
+            if item is not None:
+                items.append(item)
+    return tuple(items)
+
+
+def _attached(host: Host) -> tuple[Interface | Volume, ...]:
+    return (*host.interfaces, *host.volumes)
+
+
+def _ours(member: Member) -> dict[str, str]:
+    return {STATUS_TAG: STATUS_VALUE, member.incident_tag: member.incident}
+
+
+def _parameters(task: Task) -> dict[str, Any]:
+    tags = [{"Key": key, "Value": value} for key, value in _ours(task.member).items()]
+    return {"Resources": sorted(task.section["tags"]), "Tags": tags}
+
+
+def _unread(task: Task) -> list[Part]:
+    reason = "its tags could not be read, so they are not changed"
+    return [
+        Part(each.id, StepOutcome.FAILED, reason, "Unread")
+        for each in _attached(task.host)
+        if each.id not in task.section["tags"]
+    ]
+
+
+def _restore_tag(
+    task: Task, resource: str, key: str, ours: str, before_and_now: tuple[str | None, str | None]
+) -> RestoredItem | None:
+    before, now = before_and_now
+    what = f"tag {key} of {resource}"
+    if now == before:
+        return None
+    if now != ours:
+        return RestoredItem(NAME, what, restored=False, reason=f"found as {now!r}, which is not what was set")
+    ec2 = task.member.ec2
+    if before is None:
+        # With the value: a tag that somebody changed in the meantime stays.
+        return restore(NAME, what, lambda: ec2.delete_tags(Resources=[resource], Tags=[{"Key": key, "Value": ours}]))
+    return restore(NAME, what, lambda: ec2.create_tags(Resources=[resource], Tags=[{"Key": key, "Value": before}]))
+
+
+STEP = Step(
+    name=NAME,
+    permissions=("ec2:CreateTags", "ec2:DescribeTags"),
+    release_permissions=("ec2:CreateTags", "ec2:DeleteTags"),
+    observe=observe,
+    baseline=baseline,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshot the host's disks as evidence: one crash-consistent set, or volume by volume where the set is refused.
+
+CreateSnapshots takes every volume at one point in time and returns at once, but one failing volume fails the set. It
+has no client token: its effect is looked up by the incident's tag before it is repeated.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.once import make_once
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.host import Host
+from functions.steps.quarantine import STATUS_TAG, STATUS_VALUE
+from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
+
+NAME = "snapshot"
+_DESCRIPTION_LIMIT = 255
+_LOST = ("error", "recoverable")
+
+SnapshotIds = dict[str, str]
+"""Volume id -> snapshot id."""
+
+
+def observe(member: Member) -> None:
+    """Read nothing: the volumes come with the host."""
+    del member
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Name the volumes that there were."""
+    del observed
+    return {"volumes": [volume.id for volume in host.volumes]}
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return the one call for the whole set, or none for a host without EBS volumes."""
+    if not task.section["volumes"]:
+        return ()
+    return (PlannedCall(NAME, "CreateSnapshots", _set_parameters(task)),)
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Make the set once; where it is refused for good, each volume by itself."""
+    del prepared
+    volumes = list(task.section["volumes"])
+    if not volumes:
+        return conclude(NAME, [], {}, nothing="the host has no EBS volume")
+    made: SnapshotIds = {}
+    try:
+        if task.resumed:
+            made = _find(task)
+        if not made:
+            made = make_once(lambda: _create_set(task), lambda: _find(task) or None, task.member.clock)
+    except errors.AwsError as error:
+        if errors.transient(error):
+            return conclude(NAME, [failed_part("the set", error)], {"snapshots": made})
+    missing = [volume for volume in volumes if volume not in made]
+    parts = [Part(volume, StepOutcome.DONE, made[volume]) for volume in volumes if volume in made]
+    singles = task.member.pool.all([partial(_create_one, task, volume) for volume in missing])
+    for single in singles:
+        parts.append(single)
+        if single.outcome is StepOutcome.DONE:
+            made[single.what] = single.reason
+    return conclude(NAME, parts, {"snapshots": made})
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read the snapshots back: each must be there and must not have failed."""
+    if not result.receipt.get("snapshots"):
+        return result
+    try:
+        found = {each["SnapshotId"]: each["State"] for each in _snapshots(task)}
+    except errors.AwsError as error:
+        return conclude(NAME, [*result.parts, failed_part("reading back", error)], result.receipt)
+    parts = []
+    for part in result.parts:
+        snapshot = result.receipt["snapshots"].get(part.what)
+        if part.outcome is StepOutcome.DONE and found.get(snapshot, "error") in _LOST:
+            reason = f"{snapshot} was made but is {found.get(snapshot, 'not there')}"
+            parts.append(Part(part.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True))
+        else:
+            parts.append(part)
+    return conclude(NAME, parts, result.receipt)
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Keep the evidence: a release never deletes a snapshot."""
+    del task, result, now
+    return ()
+
+
+def _set_parameters(task: Task) -> dict[str, Any]:
+    return {
+        "InstanceSpecification": {"InstanceId": task.host.id, "ExcludeBootVolume": False},
+        "Description": _description(task),
+        "TagSpecifications": _tags(task),
+    }
+
+
+def _description(task: Task) -> str:
+    target = task.member.target
+    text = f"Cordon {task.member.incident}: {target.instance} of account {target.account} in {target.region}"
+    return text[:_DESCRIPTION_LIMIT]
+
+
+def _tags(task: Task) -> list[dict[str, Any]]:
+    target = task.member.target
+    pairs = {
+        "Name": f"{task.member.incident} {target.instance}",
+        STATUS_TAG: STATUS_VALUE,
+        task.member.incident_tag: task.member.incident,
+    }
+    return [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}]
+
+
+def _create_set(task: Task) -> SnapshotIds:
+    answer = task.member.ec2.create_snapshots(**_set_parameters(task))
+    return {each["VolumeId"]: each["SnapshotId"] for each in answer["Snapshots"]}
+
+
+def _create_one(task: Task, volume: str) -> Part:
+    def create() -> str:
+        answer = task.member.ec2.create_snapshot(
+            VolumeId=volume, Description=_description(task), TagSpecifications=_tags(task)
+        )
+        return str(answer["SnapshotId"])
+
+    try:
+        snapshot = make_once(create, lambda: _find(task).get(volume), task.member.clock)
+    except errors.AwsError as error:
+        return failed_part(volume, error)
+    return Part(volume, StepOutcome.DONE, snapshot)
+
+
+def _find(task: Task) -> SnapshotIds:
+    """Return this incident's snapshots of the host's volumes, the first of each volume.
+
+    A second set may exist after a time-out whose effect showed late; it is kept as evidence and not counted here.
+    """
+    found: SnapshotIds = {}
+    for each in sorted(_snapshots(task), key=lambda each: str(each["StartTime"])):
+        if each["VolumeId"] in task.section["volumes"] and each["State"] not in _LOST:
+            found.setdefault(each["VolumeId"], each["SnapshotId"])
+    return found
+
+
+def _snapshots(task: Task) -> list[dict[str, Any]]:
+    answer = task.member.ec2.describe_snapshots(
+        OwnerIds=["self"],
+        Filters=[{"Name": f"tag:{task.member.incident_tag}", "Values": [task.member.incident]}],
+    )
+    return list(answer["Snapshots"])
+
+
+STEP = Step(
+    name=NAME,
+    permissions=("ec2:CreateSnapshots", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DescribeSnapshots"),
+    release_permissions=(),
+    observe=observe,
+    baseline=baseline,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+)

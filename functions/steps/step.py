@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shape of a step: observe, plan, apply, verify, revert, and the permissions that these need.
+
+The member role's policy, the reference documentation and the permission tests are made from these records, so a call
+that is not declared here fails a test. A further step is a further module with a further record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.clients import AwsClient, Clients
+from functions.clock import Clock
+from functions.finding.model import Target
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.organization.control import Records
+from functions.parallel import Pool
+from functions.steps.host import Host
+
+Section = Mapping[str, Any]
+"""What a step found before it changed anything, as plain data; written once."""
+
+Options = Mapping[str, Any]
+"""What policy says about a step."""
+
+
+class UnobservedError(Exception):
+    """What a baseline covers could not be read for now, so nothing of it may be changed. Attribute ``cause``."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(errors.message(cause))
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member account as a step reaches it: clients that sign with the incident's credentials."""
+
+    target: Target
+    incident: str
+    qualifier: str
+    clients: Clients
+    pool: Pool
+    clock: Clock
+    records: Records
+    groups: Mapping[str, str]
+
+    @property
+    def ec2(self) -> AwsClient:
+        """EC2 in the target's Region."""
+        return self.clients.member("ec2", self.target.region)
+
+    @property
+    def incident_tag(self) -> str:
+        """Key of the tag that names the incident on everything that it touches or makes."""
+        return f"{self.qualifier}:incident"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One step's work on one host. ``observed`` is what its ``observe`` returned, or the error that it raised."""
+
+    member: Member
+    host: Host
+    options: Options
+    observed: Any
+    section: Section
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step's record.
+
+    observe    member                 -> what is there now (reads that need no knowledge of the host)
+    baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
+                                         UnobservedError when what it covers could not be read just now
+    plan       task                   -> the calls to make; pure, so that every mode can show it
+    prepare    task                   -> what apply needs and the baseline does not cover (a quarantine group)
+    apply      task, prepared         -> a result with an outcome for each call; every call can be repeated
+    verify     task, result           -> the result after reading back: is it so?
+    revert     task, result, host now -> compare-and-set restore, item by item
+    """
+
+    name: str
+    permissions: tuple[str, ...]
+    release_permissions: tuple[str, ...]
+    observe: Callable[[Member], Any]
+    baseline: Callable[[Host, Any], Section]
+    plan: Callable[[Task], tuple[PlannedCall, ...]]
+    apply: Callable[[Task, Any], StepResult]
+    verify: Callable[[Task, StepResult], StepResult]
+    revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
+    prepare: Callable[[Task], Any] | None = None
+
+
+def refuse_passing_failures(observed: Iterable[Any]) -> None:
+    """Raise UnobservedError for the first failed read that may succeed later: a baseline is written once."""
+    for value in observed:
+        if isinstance(value, Exception) and errors.transient(value):
+            raise UnobservedError(value)
+
+
+def attempt(what: str, call: Callable[[], object]) -> Part:
+    """Make one call and tell how it ended; AWS errors become the part's outcome."""
+    try:
+        call()
+    except errors.AwsError as error:
+        return failed_part(what, error)
+    return Part(what, StepOutcome.DONE)
+
+
+def failed_part(what: str, error: BaseException) -> Part:
+    """Return the part for a call that failed."""
+    return Part(what, StepOutcome.FAILED, errors.message(error), errors.code(error), errors.transient(error))
+
+
+def conclude(name: str, parts: list[Part], receipt: Mapping[str, Any], *, nothing: str = "") -> StepResult:
+    """Sum the parts up: failed if any failed (each gap named), skipped if there was nothing to do."""
+    failed = [part for part in parts if part.outcome is StepOutcome.FAILED]
+    skipped = [part for part in parts if part.outcome is StepOutcome.SKIPPED]
+    if failed:
+        reason = "; ".join(f"{part.what}: {part.reason}" for part in [*failed, *skipped])
+        return StepResult(name, StepOutcome.FAILED, reason, failed[0].error, tuple(parts), receipt)
+    if skipped or not parts:
+        outcome = StepOutcome.DONE if len(skipped) < len(parts) else StepOutcome.SKIPPED
+        reason = "; ".join(f"{part.what}: {part.reason}" for part in skipped) or nothing
+        return StepResult(name, outcome, reason, None, tuple(parts), receipt)
+    return StepResult(name, StepOutcome.DONE, "", None, tuple(parts), receipt)
+
+
+def restore(step: str, what: str, call: Callable[[], object]) -> RestoredItem:
+    """Make one restoring call and tell how it ended."""
+    try:
+        call()
+    except errors.AwsError as error:
+        return RestoredItem(step, what, restored=False, reason=errors.message(error))
+    return RestoredItem(step, what, restored=True)
