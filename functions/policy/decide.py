@@ -96,7 +96,7 @@ def provisional(
     return replace(undecided, mode=mode, rule=winner.rule, origin=winner.origin, reasons=(*reasons, *notes))
 
 
-def final(  # each is a thing of its own and has a type of its own
+def final(
     provisional: Provisional,
     target: Target,
     policy: Policy,

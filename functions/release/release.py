@@ -116,7 +116,7 @@ def _conclusion(
         decision=Decision("", record.mode, record.rule, record.origin, record.bundle, (), {}),
         reason=reason,
         plan=record.plan,
-        residual_risk=record.residual_risk if state is State.RELEASING else (),
+        residual_risk=record.residual_risk,
         clocks={**record.clocks, "released": now} if state is State.RELEASED else record.clocks,
         timeline=((now, reason),),
         release=items,

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put a bundle where the functions find it, then point to it.
+
+The object first, the pointer after: a reader never follows a pointer to nothing. A rollback is the pointer alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING, Protocol
+
+from functions.policy.bundle import Bundle
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+CONTROL_KEY = {"pk": {"S": "control"}, "sk": {"S": "control"}}
+"""The item that holds the pointer, in its attribute ``bundle``."""
+
+
+class Destination(Protocol):
+    """The part of the functions' settings that publishing needs."""
+
+    @property
+    def table(self) -> str:
+        """Name of the table that holds the pointer."""
+        ...
+
+    @property
+    def policy_bucket(self) -> str:
+        """Name of the bucket that holds the bundles."""
+        ...
+
+
+def bundle_key(digest: str) -> str:
+    """Return the object's key in the policy bucket."""
+    return f"bundles/{digest}.json"
+
+
+def publish(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, data: bytes) -> str:
+    """Store a bundle and make it the one in force; return its digest.
+
+    Raises BundleError, before anything is stored, if the functions could not read it, and botocore's ClientError.
+    Other attributes of the pointer's item are left alone.
+    """
+    digest = Bundle.loads(data).digest
+    s3.put_object(
+        Bucket=settings.policy_bucket,
+        Key=bundle_key(digest),
+        Body=data,
+        ContentType="application/json",
+        ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
+    )
+    dynamodb.update_item(
+        TableName=settings.table,
+        Key=CONTROL_KEY,
+        UpdateExpression="SET #bundle = :digest",
+        ExpressionAttributeNames={"#bundle": "bundle"},
+        ExpressionAttributeValues={":digest": {"S": digest}},
+    )
+    return digest

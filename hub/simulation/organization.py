@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the world that a ``WorldSpec`` describes: the organisation, the hub's things, the member accounts.
+
+It works on moto's backends directly: a hundred boto3 calls would take longer than the whole simulation.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hub.simulation.members import MemberBuilder
+from hub.simulation.names import Names
+from hub.simulation.patches import Patches
+from hub.simulation.world_spec import MANAGEMENT, Account, WorldSpec
+
+ROLE_PURPOSES = ("contain", "release")
+
+
+def build(spec: WorldSpec, names: Names) -> None:
+    """Make everything that the world lists, and the deployment itself, in moto's backends."""
+    special = {
+        spec.organization.hub: Account(name="security-hub"),
+        spec.organization.forensics: Account(name="forensics"),
+    }
+    accounts = {**special, **spec.accounts}
+    _build_organization(spec, accounts)
+    _build_hub(names)
+    for account in accounts:
+        if account != spec.organization.hub:
+            _build_roles(names, account)
+    MemberBuilder(spec).build()
+
+
+def _build_organization(spec: WorldSpec, accounts: dict[str, Account]) -> None:
+    from moto.organizations import utils  # noqa: PLC0415 - importing moto is slow
+    from moto.organizations.models import organizations_backends  # noqa: PLC0415
+
+    backend: Any = organizations_backends[MANAGEMENT]["aws"]
+    patches = Patches()
+    try:
+        patches.replace(utils, "make_random_org_id", lambda: spec.organization.id)
+        patches.replace(utils, "make_random_account_id", lambda: MANAGEMENT)
+        backend.create_organization("us-east-1", FeatureSet="ALL")
+        units = {"/": backend.org.root_id}
+        for account_id, account in accounts.items():
+            patches.replace(utils, "make_random_account_id", lambda account_id=account_id: account_id)
+            backend.create_account(AccountName=account.name, Email=f"{account_id}@example.com")
+            backend.get_account_by_id(account_id).parent_id = _unit(backend, units, account.ou)
+    finally:
+        patches.undo()
+
+
+def _unit(backend: Any, units: dict[str, str], path: str) -> str:
+    """Return the id of an OU, made with its parents where it is missing."""
+    parent, _, name = path.rstrip("/").rpartition("/")
+    key = path.rstrip("/") or "/"
+    if key not in units:
+        parent_id = _unit(backend, units, parent or "/")
+        made = backend.create_organizational_unit(ParentId=parent_id, Name=name)
+        units[key] = made["OrganizationalUnit"]["Id"]
+    return units[key]
+
+
+def _build_hub(names: Names) -> None:
+    from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.s3.models import s3_backends  # noqa: PLC0415
+    from moto.sns.models import sns_backends  # noqa: PLC0415
+
+    hub = names.organization.hub
+    dynamodb_backends[hub][names.home_region].create_table(
+        names.table,
+        schema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        attr=[{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+        throughput=None,
+        global_indexes=None,
+        indexes=None,
+        streams=None,
+        billing_mode="PAY_PER_REQUEST",
+        sse_specification=None,
+        tags=[],
+        deletion_protection_enabled=False,
+        warm_throughput=None,
+    )
+    storage = s3_backends[hub]["aws"]
+    for bucket in (names.policy_bucket, names.evidence_bucket):
+        storage.create_bucket(bucket, names.home_region)
+        storage.put_bucket_versioning(bucket, "Enabled")
+    sns_backends[hub][names.home_region].create_topic(names.topic.rpartition(":")[2])
+
+
+def _build_roles(names: Names, account: str) -> None:
+    """Make the member roles that the member stack would make."""
+    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{names.organization.hub}:root"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": names.external_id(account)}},
+            },
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{names.organization.hub}:root"},
+                "Action": ["sts:TagSession", "sts:SetSourceIdentity"],
+            },
+        ],
+    }
+    for purpose in ROLE_PURPOSES:
+        iam_backends[account]["aws"].create_role(
+            role_name=f"{names.qualifier}-{purpose}",
+            assume_role_policy_document=json.dumps(trust),
+            path=f"/{names.qualifier}/",
+            permissions_boundary=None,
+            description="",
+            tags=[],
+            max_session_duration="3600",
+        )
