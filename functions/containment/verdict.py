@@ -48,7 +48,9 @@ def judge(results: Sequence[StepResult], finding_types: Iterable[str], interface
     risks = [RESIDUAL_CONNECTIONS, RESIDUAL_DNS, RESIDUAL_METADATA]
     if verified < set(interfaces):
         risks.append(RESIDUAL_INTERFACES)
-    count = f"{len(verified)} of {len(interfaces)} interfaces isolated and read back"
+    count = f"{len(isolated)} of {len(interfaces)} interfaces isolated"
+    if verified < isolated:
+        count += f", {len(verified)} read back"
     if failed:
         return Verdict(State.PARTIAL, tuple(risks), f"{count}; {gaps}")
     if any(each in DNS_EXFILTRATION for each in finding_types):

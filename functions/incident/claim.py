@@ -67,7 +67,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The claim on a target, as stored. ``last_token`` is that of the attempt that gave the lease back last."""
+    """The claim on a target, as stored. ``last_token``, ``last_message``: of whoever gave the lease back last."""
 
     incident: str
     state: State
@@ -79,6 +79,7 @@ class Claim:
     after_release: bool
     released_at: datetime | None
     last_token: str | None = None
+    last_message: str | None = None
     unseen: dict[str, Unseen] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
 
@@ -114,6 +115,7 @@ class Claim:
             after_release=bool(values.get("after_release", False)),
             released_at=moment(values.get("released_at", "")),
             last_token=values.get("last_token"),
+            last_message=values.get("last_message"),
             unseen={key: Unseen.load(text) for key, text in values["unseen"].items()},
             seen=dict(values["seen"]),
         )
@@ -127,6 +129,7 @@ class Next(StrEnum):
     REOPEN = "reopen"  # the last episode was released and this is new activity
     APPEND = "append"  # somebody holds it: put the finding down as unseen
     DUPLICATE = "duplicate"  # nothing new
+    DONE = "done"  # nothing new: an earlier try of this very message did it all and only could not say so
     PAST = "past"  # activity from before the release
     WAIT = "wait"  # an earlier try of this very message holds it: come back when its lease has run out
 
@@ -153,7 +156,9 @@ def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -
         return Next.REOPEN
     if claim.unfinished or claim.token is not None or claim.unseen:
         return Next.TAKE
-    return Next.DUPLICATE if is_known else Next.TAKE
+    if is_known:
+        return Next.DONE if claim.last_message == attempt.message else Next.DUPLICATE
+    return Next.TAKE
 
 
 class Claims:

@@ -277,19 +277,25 @@ class Store:
         names = {"#token": "token", "#state": "state", "#mode": "mode"}
         values: dict[str, Any] = {
             ":token": attempt.token,
+            ":message": attempt.message,
             ":count": len(claim.unseen),
             ":state": end.state.value,
             ":mode": end.mode.value,
             ":unfinished": end.unfinished,
         }
-        sets = ["#state = :state", "#mode = :mode", "unfinished = :unfinished", "last_token = :token"]
+        sets = [
+            "#state = :state",
+            "#mode = :mode",
+            "unfinished = :unfinished",
+            "last_token = :token",
+            "last_message = :message",
+        ]
         if not end.unfinished:
             sets.append("unseen = :none")
             values[":none"] = {}
-            for number, (key, latest) in enumerate(_now_seen(claim).items()):
-                names[f"#seen{number}"] = key
-                values[f":seen{number}"] = latest
-                sets.append(f"seen.#seen{number} = :seen{number}")
+            # Whole, since the lease's holder alone writes it: entry by entry, hundreds would outgrow an expression (4 KB).
+            sets.append("seen = :seen")
+            values[":seen"] = {**claim.seen, **_now_seen(claim)}
         if end.state is State.RELEASED:
             sets.append("released_at = :released")
             values[":released"] = stamp(self._clock.now())

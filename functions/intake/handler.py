@@ -27,7 +27,7 @@ from functions.incident.claim import ClaimLostError
 from functions.intake.case import Message
 from functions.intake.hub import Hub
 from functions.intake.respond import Responder
-from functions.intake.result import EventResult, Outcome, RetryError, summed_up
+from functions.intake.result import EventResult, Outcome, RetryError, Unfinished, summed_up
 from functions.organization.control import ControlError
 from functions.organization.directory import DirectoryError
 from functions.settings import Settings, SettingsError
@@ -36,8 +36,8 @@ _NOT_NOW = (RetryError, ClaimLostError, ControlError, DirectoryError, *errors.Aw
 _TRUSTED_DELAY = timedelta(seconds=2)
 _REFUSED = {RefusalKind.IGNORED: Outcome.IGNORED, RefusalKind.REJECTED: Outcome.REJECTED}
 
-OnResult = Callable[[str, EventResult], None]
-"""Called with a message's id and how it ended, for whoever wants to know more than the log tells."""
+OnResult = Callable[[str, EventResult | Unfinished], None]
+"""Called with a message's id and how a try of it ended, for whoever wants to know more than the log tells."""
 
 
 class Intake:
@@ -68,27 +68,26 @@ class Intake:
         again = []
         for record in event.get("Records", []):
             result = copy_context().run(self._take, record)
-            if result is None:
+            if isinstance(result, Unfinished):
                 again.append({"itemIdentifier": record["messageId"]})
-            else:
-                self._on_result(record["messageId"], result)
+            self._on_result(record["messageId"], result)
         if not event.get("Records"):
             self.warm_up()  # an empty batch is a schedule's way of keeping the function warm
         return {"batchItemFailures": again}
 
-    def _take(self, record: Mapping[str, Any]) -> EventResult | None:
-        """Process one message; None when it has to come again."""
+    def _take(self, record: Mapping[str, Any]) -> EventResult | Unfinished:
+        """Process one message."""
         message_id, receives = record["messageId"], record.get("attributes", {}).get("ApproximateReceiveCount", "1")
         try:
             result = self._process(record, int(receives))
         except _NOT_NOW as error:
             text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
             log.write("event", level=logging.WARNING, message=message_id, outcome="retry", reason=text)
-            return None
+            return Unfinished(text)
         except Exception as error:  # noqa: BLE001 — the outermost border: a bug in one message must not lose the others
             reason = f"{type(error).__name__}: {error}"
             log.write("event", level=logging.ERROR, message=message_id, outcome="retry", reason=reason, bug=_at(error))
-            return None
+            return Unfinished(reason)
         log.write("event", message=message_id, outcome=result.outcome.value, reason=result.reason)
         return result
 

@@ -18,7 +18,7 @@ from functions.incident.claim import Attempt, Claim, Next, next_move
 from functions.incident.ids import new_incident, new_token
 from functions.intake.case import Case, Message, assume
 from functions.intake.hub import Hub
-from functions.intake.result import Outcome, RetryError, TargetResult
+from functions.intake.result import BY_STATE, Outcome, RetryError, TargetResult
 from functions.intake.turn import Entry
 from functions.intake.work import work
 from functions.organization.control import Facts
@@ -109,6 +109,9 @@ class Responder:
             why = "Cordon's own update of" if finding.note_author == case.author else "a repetition of"
             reason = f"{why} a finding that {stood.incident} has in hand"
             return TargetResult(target, Outcome.DUPLICATE, reason, stood.incident)
+        if move is Next.DONE:
+            reason = f"an earlier try of this message finished {stood.incident}, which is {stood.state.value}"
+            return TargetResult(target, BY_STATE[stood.state], reason, stood.incident)
         if move is Next.PAST:
             reason = f"the activity is older than the release of {stood.incident}"
             return TargetResult(target, Outcome.MERGED, reason, stood.incident)

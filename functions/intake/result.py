@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from functions.finding.model import Target
+from functions.incident.model import State
 
 
 class Outcome(StrEnum):
@@ -21,6 +22,20 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     IGNORED = "ignored"
     DEAD_LETTERED = "dead-lettered"
+
+
+BY_STATE = {
+    State.OBSERVED: Outcome.OBSERVED,
+    State.AWAITING_APPROVAL: Outcome.AWAITING_APPROVAL,
+    State.CONTAINING: Outcome.ACTED,
+    State.CONTAINED: Outcome.ACTED,
+    State.PARTIAL: Outcome.ACTED,
+    State.FAILED: Outcome.ACTED,
+    State.RELEASING: Outcome.ACTED,
+    State.RELEASED: Outcome.ACTED,
+    State.CLOSED: Outcome.IGNORED,
+}
+"""What a message did that left its incident in that state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,13 @@ class EventResult:
     outcome: Outcome
     reason: str
     targets: tuple[TargetResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A message that goes back to the queue, and why."""
+
+    reason: str
 
 
 class RetryError(Exception):

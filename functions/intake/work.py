@@ -31,6 +31,7 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
     turns = Turns(case, incident, record, entry, resumed=not new)
     end = _turn(turns, claim, record)
     unkept = keeping.result()
+    _tell(case, incident, end, record)  # before the record closes: rather told twice than never
     while True:
         left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
         if left is None:
@@ -39,9 +40,9 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
         top = _top(claim)
         if top.mode.rank > end.conclusion.mode.rank:
             end = turns.take(claim, top)
+            _tell(case, incident, end, record)
     if unkept:
         log.write("evidence", level=logging.ERROR, outcome="failed", reason=f"the raw event was not kept: {unkept}")
-    _tell(case, incident, end)
     if end.retry is not None:
         raise RetryError(end.retry)
     return TargetResult(case.target, end.outcome, end.conclusion.reason, incident)
@@ -71,7 +72,7 @@ def _merge(claim: Claim) -> End:
     return End(Conclusion(claim.state, claim.mode, None, reason), Outcome.MERGED)
 
 
-def _tell(case: Case, incident: str, end: End) -> None:
+def _tell(case: Case, incident: str, end: End, record: Incident | None) -> None:
     """Log the decision and every step, and tell people unless nothing happened that they don't know."""
     conclusion, decision, target = end.conclusion, end.conclusion.decision, case.target
     where: dict[str, Any] = {"account": target.account, "region": target.region, "instance": target.instance}
@@ -90,6 +91,8 @@ def _tell(case: Case, incident: str, end: End) -> None:
         log.write("step", **where, step=step.name, outcome=step.outcome.value, reason=step.reason, error=step.error)
     if decision is None or end.outcome in {Outcome.MERGED, Outcome.IGNORED}:
         return
+    if record is not None and (record.state, record.reason) == (conclusion.state, conclusion.reason):
+        return  # a further try that came no further
     case.hub.notifier.tell(
         f"{conclusion.state.value}: {target.instance} in {target.account}",
         {

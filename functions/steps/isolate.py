@@ -69,8 +69,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
     parts = task.member.pool.all([_swapper(task, each, group) for each in task.host.interfaces])
     swapped = [part.what for part in parts if part.outcome is StepOutcome.DONE]
     receipt = {"group": group, "swapped": swapped, "verified": []}
-    if prepared.access is not None and prepared.access.outcome is StepOutcome.FAILED:
-        parts.append(prepared.access)
+    parts.extend(prepared.gaps)
     nothing = "the host has no interface"
     return conclude(NAME, parts, receipt, nothing=nothing)
 
@@ -140,7 +139,7 @@ def _swapper(task: Task, interface: Interface, group: str) -> Callable[[], Part]
 
 
 def _checked(part: Part, group: str, worn: Mapping[str, list[str]]) -> Part:
-    if part.outcome is not StepOutcome.DONE or part.what == ACCESS_PART or worn.get(part.what) == [group]:
+    if part.outcome is not StepOutcome.DONE or worn.get(part.what) == [group]:
         return part
     reason = f"read back with {', '.join(worn.get(part.what, ['nothing']))}"
     return Part(part.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True)

@@ -62,7 +62,7 @@ def baseline(host: Host, observed: Any) -> Section:
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
-    """Return a call for each attribute that differs, and one for the volumes."""
+    """Return a call for each attribute, and one for the volumes."""
     return tuple(_call(task.host.id, parameters) for _, parameters in _changes(task))
 
 
@@ -72,7 +72,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
     calls = [partial(_change, task, what, parameters) for what, parameters in _changes(task)]
     made = task.member.pool.all(calls)
     changed = [part.what for part in made if part.outcome is StepOutcome.DONE]
-    return conclude(NAME, [*made, *_left_out(task)], {"changed": changed}, nothing="protected already")
+    return conclude(NAME, [*made, *_left_out(task)], {"changed": changed}, nothing="there is nothing to protect")
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
@@ -100,7 +100,7 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     observed = observe(task.member)
     items = []
     for name, before in task.section["attributes"].items():
-        if name in changed:
+        if name in changed and before != ATTRIBUTES[name][2]:
             items.append(_restore_attribute(task, name, before, observed[name]))
     if VOLUMES in changed:
         attached = {volume.id: volume for volume in now.volumes}
@@ -124,16 +124,14 @@ def _reader(member: Member, name: str) -> Callable[[], Any]:
 
 
 def _changes(task: Task) -> list[tuple[str, dict[str, Any]]]:
-    """Return what to change: (name of the part, parameters)."""
+    """Return what to set: (name of the part, parameters). Set even where it is so already: it may change meanwhile."""
     changes: list[tuple[str, dict[str, Any]]] = []
-    for name, before in task.section["attributes"].items():
+    for name in task.section["attributes"]:
         _, parameter, wanted = ATTRIBUTES[name]
-        if before != wanted and not (task.host.spot and name in _NOT_ON_SPOT):
+        if not (task.host.spot and name in _NOT_ON_SPOT):
             changes.append((name, {parameter: {"Value": wanted}}))
     mappings = [
-        {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": False}}
-        for volume in task.section[VOLUMES]
-        if volume["delete_on_termination"]
+        {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": False}} for volume in task.section[VOLUMES]
     ]
     if mappings:
         changes.append((VOLUMES, {"BlockDeviceMappings": mappings}))

@@ -111,9 +111,11 @@ def _parameters(task: Task) -> dict[str, Any]:
 
 
 def _unread(task: Task) -> list[Part]:
-    reason = "its tags could not be read, so they are not changed"
+    why = "; ".join(errors.message(gap) for gap in task.host.gaps)
+    reason = f"its tags could not be read, so they are not changed ({why})"
+    code = errors.code(task.host.gaps[0]) if task.host.gaps else "Unread"
     return [
-        Part(each.id, StepOutcome.FAILED, reason, "Unread")
+        Part(each.id, StepOutcome.FAILED, reason, code)
         for each in _attached(task.host)
         if each.id not in task.section["tags"]
     ]

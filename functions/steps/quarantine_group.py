@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -30,10 +31,12 @@ PERMISSIONS = (
     "ec2:RevokeSecurityGroupEgress",
 )
 ACCESS_PART = "investigators' access"
+RECORD_PART = "the hub's record of the group"
 NEW_GROUP = "(the new quarantine group)"
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 _DUPLICATE_NAME = "InvalidGroup.Duplicate"
 _DUPLICATE_RULE = "InvalidPermission.Duplicate"
+_RULE_GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
 
 
 class GroupError(Exception):
@@ -42,10 +45,10 @@ class GroupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The group to put on, and how the investigators' way in came out."""
+    """The group to put on, and what went wrong beside: the investigators' way in, the hub's record of the group."""
 
     group: str
-    access: Part | None = None
+    gaps: tuple[Part, ...] = ()
 
 
 def read_recorded(member: Member) -> dict[str, Mapping[str, Any]]:
@@ -89,8 +92,8 @@ def planned(task: Task) -> tuple[PlannedCall, ...]:
     return tuple(calls)
 
 
-def ensure(task: Task) -> Prepared:
-    """Return a group to put on; raise GroupError or what AWS raises when there is none."""
+def ensure(task: Task) -> Prepared | Part:
+    """Return a group to put on, or the part that failed; raise GroupError or what AWS raises when there is none."""
     group = trusted(task)
     if group is not None:
         return Prepared(group)
@@ -104,7 +107,7 @@ def ensure(task: Task) -> Prepared:
     return _make(task)
 
 
-def _make(task: Task) -> Prepared:
+def _make(task: Task) -> Prepared | Part:
     try:
         return _furnish(task, _create(task, _name(task)), fresh=True)
     except ClientError as error:
@@ -128,42 +131,60 @@ def _create(task: Task, name: str) -> str:
     )
 
 
-def _furnish(task: Task, group: str, *, fresh: bool) -> Prepared:
+def _furnish(task: Task, group: str, *, fresh: bool) -> Prepared | Part:
     """Give a group that nobody wears yet its rules: the investigators' way in, and nothing out.
 
     The rules that it was made with are revoked by the ids that are really there; any other unexpected rule means that
     somebody else is at work, and the group is not used.
     """
-    ec2, pool, access = task.member.ec2, task.member.pool, access_of(task)
-    permissions = access.permissions()
+    pool = task.member.pool
+    reading = pool.start(partial(_outward_rules, task, group))
+    access = _let_in(task, group, fresh=fresh)
+    outward = reading.result()
+    shut, record = pool.all(
+        [
+            partial(_shut, task, group, outward),
+            partial(_record, task, group, right=access.outcome is StepOutcome.DONE),
+        ]
+    )
+    if shut.outcome is not StepOutcome.DONE:
+        return shut
+    return Prepared(group, tuple(part for part in (access, record) if part.outcome is not StepOutcome.DONE))
 
-    def read_rules() -> list[dict[str, Any]]:
-        filters = [{"Name": "group-id", "Values": [group]}]
-        return list(ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"])
 
-    def let_in() -> Part | None:
-        if not permissions:
-            return None
-        part = attempt(
-            ACCESS_PART, lambda: ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permissions)
-        )
-        return Part(ACCESS_PART, StepOutcome.DONE) if part.error == _DUPLICATE_RULE else part
-
-    reading = pool.start(read_rules)
-    part = let_in() if fresh or not _has_access(task, group) else Part(ACCESS_PART, StepOutcome.DONE)
-    rules = reading.result()
-    outward = [rule for rule in rules if rule.get("IsEgress")]
+def _outward_rules(task: Task, group: str) -> list[str]:
+    """Return the ids of the egress rules that a group was made with; raise GroupError for any other egress rule."""
+    answer = task.member.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    outward = [rule for rule in answer["SecurityGroupRules"] if rule.get("IsEgress")]
     for rule in outward:
         if (rule.get("CidrIpv4") or rule.get("CidrIpv6")) not in _EVERYWHERE:
             raise GroupError(f"{group} has a rule that Cordon did not make: {rule.get('SecurityGroupRuleId')}")
-    ids = [rule["SecurityGroupRuleId"] for rule in outward]
-    work = []
-    if ids:
-        work.append(lambda: ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=ids))
-    if part is None or part.outcome is StepOutcome.DONE:
-        work.append(lambda: task.member.records.record_group(task.member.target, record_name(task), group))
-    pool.all(work)
-    return Prepared(group, part)
+    return [rule["SecurityGroupRuleId"] for rule in outward]
+
+
+def _let_in(task: Task, group: str, *, fresh: bool) -> Part:
+    permissions = access_of(task).permissions()
+    if not permissions or (not fresh and _has_access(task, group)):
+        return Part(ACCESS_PART, StepOutcome.DONE)
+    ec2 = task.member.ec2
+    part = attempt(ACCESS_PART, lambda: ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permissions))
+    return Part(ACCESS_PART, StepOutcome.DONE) if part.error == _DUPLICATE_RULE else part
+
+
+def _shut(task: Task, group: str, rules: list[str]) -> Part:
+    if not rules:
+        return Part(group, StepOutcome.DONE)
+    ec2 = task.member.ec2
+    part = attempt(group, lambda: ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=rules))
+    return Part(group, StepOutcome.DONE) if part.error in _RULE_GONE else part
+
+
+def _record(task: Task, group: str, *, right: bool) -> Part:
+    """Record the group for later incidents, unless it isn't as it should be: then it serves this one alone."""
+    if not right:
+        return Part(RECORD_PART, StepOutcome.DONE)
+    member, name = task.member, record_name(task)
+    return attempt(RECORD_PART, lambda: member.records.record_group(member.target, name, group))
 
 
 def _has_access(task: Task, group: str) -> bool:

@@ -50,6 +50,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
     if not volumes:
         return conclude(NAME, [], {}, nothing="the host has no EBS volume")
     made: SnapshotIds = {}
+    refused: list[Part] = []
     try:
         if task.resumed:
             made = _find(task)
@@ -58,6 +59,8 @@ def apply(task: Task, prepared: Any) -> StepResult:
     except errors.AwsError as error:
         if errors.transient(error):
             return conclude(NAME, [failed_part("the set", error)], {"snapshots": made})
+        reason = f"refused ({errors.message(error)}), so each volume was snapshotted by itself"
+        refused = [Part("the set", StepOutcome.SKIPPED, reason)]
     missing = [volume for volume in volumes if volume not in made]
     parts = [Part(volume, StepOutcome.DONE, made[volume]) for volume in volumes if volume in made]
     singles = task.member.pool.all([partial(_create_one, task, volume) for volume in missing])
@@ -65,7 +68,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
         parts.append(single)
         if single.outcome is StepOutcome.DONE:
             made[single.what] = single.reason
-    return conclude(NAME, parts, {"snapshots": made})
+    return conclude(NAME, [*parts, *refused], {"snapshots": made})
 
 
 def verify(task: Task, result: StepResult) -> StepResult:

@@ -1,2 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``cordon`` command: its group, and the border where every error becomes a message and an exit code.
+
+Nothing slow is imported here: a subcommand's module is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NoReturn
+
+import click
+
+from hub.cli.plain import plain
+
+BAD_USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+_SUBCOMMANDS = {
+    "demo": ("hub.cli.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
+    "simulate": ("hub.cli.simulate", "simulate", "What would Cordon do with these findings?"),
+    "policy": ("hub.cli.policy", "policy", "Check and compile the policy files."),
+}
+"""Module, name and summary of each subcommand, in the order in which people need them."""
+
+
+class Cordon(click.Group):
+    """A group that loads its subcommands late and never lets a traceback out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order in which people need them."""
+        del ctx
+        return list(_SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a subcommand; None if there is none of that name."""
+        if cmd_name not in _SUBCOMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name, _ = _SUBCOMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without loading them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in _SUBCOMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        """Run, and exit: 0, what the subcommand says, 2 for bad usage, 130 when interrupted."""
+        given = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        try:
+            outcome = super().main(given, *rest, **extra)
+            sys.stdout.flush()
+        except click.exceptions.Abort:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read has gone away; without this the interpreter complains when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(BROKEN_PIPE)
+        except click.ClickException as error:
+            _report(error, as_json=_wants_json(given))
+            sys.exit(error.exit_code)
+        sys.exit(outcome if isinstance(outcome, int) else 0)
+
+
+def _report(error: click.ClickException, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "errors": [{"message": plain(error.format_message())}]}, indent=2))
+        return
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.UsageError) and context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help'.\n", err=True)
+    message = plain(error.format_message(), keep="\n")
+    click.echo(f"Error: {message}", err=True)
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    options = args[: args.index("--")] if "--" in args else args
+    return "--json" in options
+
+
+def _version() -> str:
+    try:
+        return version("cordon")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@click.group(cls=Cordon, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), message="cordon %(version)s")
 def main() -> None:
-    pass
+    """Contain compromised EC2 instances across an AWS organisation.
+
+    Cordon takes GuardDuty findings in, decides by your policy what to do about each, and isolates, protects, snapshots
+    and quarantines the host. Everything here runs on this machine: no AWS account is needed and none is touched.
+    """

@@ -16,7 +16,7 @@ from functions.incident.items import CONTROL_KEY, from_item, to_item
 from functions.incident.model import Incident
 from functions.intake.handler import Intake
 from functions.intake.hub import Hub
-from functions.intake.result import EventResult
+from functions.intake.result import EventResult, Unfinished
 from functions.organization.directory import Directory, object_key
 from functions.release.release import release
 from functions.settings import Settings
@@ -30,10 +30,11 @@ RELEASED_BY = "cordon simulate"
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """One delivery and how it ended; ``result`` is None for a message that was dead-lettered."""
+    """One delivery and how it ended; ``result`` is None for a message that was dead-lettered, ``failure`` why."""
 
     delivered: Delivered
     result: EventResult | None
+    failure: str = ""
 
 
 class Deployment:
@@ -42,7 +43,7 @@ class Deployment:
     def __init__(self, simulation: Simulation, bundle: bytes) -> None:
         self.simulation = simulation
         self.settings = Settings.from_env(simulation.environ)
-        self._results: dict[str, EventResult] = {}
+        self._results: dict[str, EventResult | Unfinished] = {}
         self._lock = threading.Lock()
         self._processes: list[Intake] = []
         self._clients = Clients(simulation.session._session, self.settings.home_region)  # noqa: SLF001
@@ -58,13 +59,19 @@ class Deployment:
     def deliver(self, events: Sequence[SourceEvent], *, deliveries: int = 1, parallel: int = 1) -> list[Handed]:
         """Hand events over and return how each delivery ended."""
         handed = self.queue.deliver(events, deliveries=deliveries, parallel=parallel)
-        return [Handed(each, self._results.get(each.message_id)) for each in handed]
+        return [self._handed(each) for each in handed]
+
+    def deliver_together(self, events: Sequence[SourceEvent]) -> list[Handed]:
+        """Hand events over all at the same moment, each to a process of its own."""
+        return [self._handed(each) for each in self.queue.deliver_together(events)]
 
     def incidents(self) -> list[Incident]:
         """Return every incident's record, by id."""
         with self.simulation.backstage():
             hub = self._hub()
-            dynamodb, found, start = self._clients.hub("dynamodb"), [], {}
+            dynamodb = self._clients.hub("dynamodb")
+            found: list[str] = []
+            start: dict[str, Any] = {}
             while True:
                 answer = dynamodb.scan(
                     TableName=self.settings.table,
@@ -90,7 +97,8 @@ class Deployment:
 
     def notifications(self) -> list[Mapping[str, str]]:
         """Return what was published to the topic, oldest first."""
-        return self.simulation.notifications()
+        published = [call for call in self.simulation.calls if call["operation"] == "Publish" and not call["error"]]
+        return [call["parameters"] for call in published]
 
     def close(self) -> None:
         """End the threads of every process."""
@@ -107,7 +115,14 @@ class Deployment:
         intake.warm_up()
         return intake.handle
 
-    def _keep(self, message_id: str, result: EventResult) -> None:
+    def _handed(self, delivered: Delivered) -> Handed:
+        result = self._results.get(delivered.message_id)
+        if isinstance(result, EventResult) and not delivered.dead_lettered:
+            return Handed(delivered, result)
+        reason = result.reason if isinstance(result, Unfinished) else str(delivered.error)
+        return Handed(delivered, None, reason)
+
+    def _keep(self, message_id: str, result: EventResult | Unfinished) -> None:
         with self._lock:
             self._results[message_id] = result
 

@@ -33,12 +33,13 @@ class Interruption(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One specification, checked. ``times`` None means always."""
+    """One specification, checked. ``times`` None means always; ``skip`` attempts pass unharmed first."""
 
     service: str
     operation: str
     what: str
     times: int | None
+    skip: int = 0
 
 
 def parse_fault(text: str) -> Fault:
@@ -66,11 +67,8 @@ def _check_operation(text: str, service: str, operation: str) -> None:
     session = botocore.session.Session()
     services = session.get_available_services()
     if service not in services:
-        raise FaultError(
-            [
-                f"fault {text!r}: AWS has no service {service!r}{suggestion(service, _LIKELY) or suggestion(service, services)}"
-            ]
-        )
+        near = suggestion(service, _LIKELY) or suggestion(service, services)
+        raise FaultError([f"fault {text!r}: AWS has no service {service!r}{near}"])
     operations = session.get_service_model(service).operation_names
     if operation not in operations:
         raise FaultError(
@@ -83,13 +81,17 @@ class FaultPlan:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._lock = threading.Lock()
-        self._left: list[tuple[Fault, int | None]] = [(fault, fault.times) for fault in faults]
+        self._met: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
 
     def take(self, service: str, operation: str) -> str | None:
         """Return the WHAT that this attempt meets, or None; the first specification that is not used up decides."""
         with self._lock:
-            for position, (fault, left) in enumerate(self._left):
-                if (fault.service, fault.operation) == (service, operation) and left != 0:
-                    self._left[position] = (fault, None if left is None else left - 1)
+            for position, (fault, met) in enumerate(self._met):
+                if (fault.service, fault.operation) != (service, operation):
+                    continue
+                if fault.times is not None and met >= fault.skip + fault.times:
+                    continue
+                self._met[position] = (fault, met + 1)
+                if met >= fault.skip:
                     return fault.what
         return None

@@ -4,12 +4,20 @@
 from __future__ import annotations
 
 import json
+import logging
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.simulation.patches import Patches
+from hub.simulation.regions import known_regions
 from hub.simulation.world_spec import Eni, Instance, Rule, SecurityGroup, User, WorldSpec
 
+_LOG = logging.getLogger(__name__)
+
 _IMAGE = "ami-0a1b2c3d4e5f60718"
+_AGE = timedelta(days=30)
+"""How long before the simulation begins an instance was launched: any finding about it is younger."""
+
 _STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _EC2_TRUST = json.dumps(
     {
@@ -24,8 +32,9 @@ _EC2_TRUST = json.dumps(
 class MemberBuilder:
     """Builds one world's member accounts in moto's backends."""
 
-    def __init__(self, spec: WorldSpec) -> None:
+    def __init__(self, spec: WorldSpec, now: datetime) -> None:
         self._spec = spec
+        self._launched_at = now - _AGE
         self._subnets: dict[tuple[str, str, str], Any] = {}
         self._with_ipv6 = {
             (each.account, each.region, each.vpc) for each in spec.instances if any(eni.ipv6 for eni in each.enis)
@@ -33,10 +42,14 @@ class MemberBuilder:
 
     def build(self) -> None:
         """Make groups first (an interface wears them), then instances, then what wears a further group, then users."""
+        for region in sorted({each.region for each in self._spec.instances} - known_regions()):
+            _LOG.warning("there is no Region %s, so nothing of the world stands there", region)
         for group in self._spec.security_groups:
             self._group(group.account, group.region, group.vpc, group.name, group)
         for instance in self._spec.instances:
-            self._instance(instance)
+            # An event may name any Region; a world file may not.
+            if instance.region in known_regions():
+                self._instance(instance)
         for group in self._spec.security_groups:
             self._wear(group)
         for user in self._spec.users:
@@ -99,16 +112,20 @@ class MemberBuilder:
         subnet = self._subnet(spec.account, spec.region, spec.vpc)
         enis = [self._eni(backend, subnet, spec, eni) for eni in spec.enis]
         instance = _launch(backend, spec, enis)
+        instance.launch_time = self._launched_at
         for number in range(spec.volumes):
             volume = backend.create_volume(8, f"{spec.region}a", volume_type="gp3")
             device = "/dev/xvda" if number == 0 else f"/dev/sd{chr(ord('f') + number - 1)}"
-            backend.attach_volume(volume.id, instance.id, device, delete_on_termination=True)
+            volume.create_time = self._launched_at
+            attachment = backend.attach_volume(volume.id, instance.id, device, delete_on_termination=True)
+            attachment.attach_time = instance.block_device_mapping[device].attach_time = self._launched_at
         instance.root_device_name = "/dev/xvda"
         instance.add_tags(dict(spec.tags))
         _address(backend, spec, instance)
         if spec.profile:
             _profile(spec)
-            backend.associate_iam_instance_profile(instance.id, spec.profile.name)
+            association = backend.associate_iam_instance_profile(instance.id, spec.profile.name)
+            instance.iam_instance_profile["Id"] = association.iam_instance_profile.id
         arns = _target_groups(spec, subnet.vpc_id)
         if spec.scaling_group:
             _scaling_group(spec, subnet.id, arns)
@@ -126,6 +143,7 @@ class MemberBuilder:
             delete_on_termination=True,
             ipv6_address_count=1 if eni.ipv6 else 0,
         )
+        made.attach_time = self._launched_at
         made.requester_managed = eni.requester_managed
         if spec.managed_by:
             made.operator = {"Managed": True, "Principal": _principal(spec.managed_by)}
@@ -180,6 +198,7 @@ def _launch(backend: Any, spec: Instance, enis: list[Any]) -> Any:
     instance.architecture, instance.virtualization_type = "x86_64", "hvm"
     instance.kernel_id = None
     instance.cordon_nitro = spec.nitro
+    instance.cordon_instance_store = spec.instance_store
     if spec.managed_by:
         instance.operator = {"Managed": True, "Principal": _principal(spec.managed_by)}
     return instance

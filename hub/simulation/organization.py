@@ -7,6 +7,7 @@ It works on moto's backends directly: a hundred boto3 calls would take longer th
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from hub.simulation.members import MemberBuilder
@@ -17,7 +18,7 @@ from hub.simulation.world_spec import MANAGEMENT, Account, WorldSpec
 ROLE_PURPOSES = ("contain", "release")
 
 
-def build(spec: WorldSpec, names: Names) -> None:
+def build(spec: WorldSpec, names: Names, now: datetime) -> None:
     """Make everything that the world lists, and the deployment itself, in moto's backends."""
     special = {
         spec.organization.hub: Account(name="security-hub"),
@@ -29,7 +30,7 @@ def build(spec: WorldSpec, names: Names) -> None:
     for account in accounts:
         if account != spec.organization.hub:
             _build_roles(names, account)
-    MemberBuilder(spec).build()
+    MemberBuilder(spec, now).build()
 
 
 def _build_organization(spec: WorldSpec, accounts: dict[str, Account]) -> None:

@@ -115,19 +115,26 @@ class IntakeQueue:
         """
         return [each for event in events for each in self._deliver(event, max(deliveries, parallel), parallel)]
 
+    def deliver_together(self, events: Sequence[SourceEvent]) -> list[Delivered]:
+        """Hand all of these events over at the same moment."""
+        return self._see_through([self._send(event) for event in events])
+
     def _deliver(self, event: SourceEvent, copies: int, parallel: int) -> Iterator[Delivered]:
         for first in range(0, copies, parallel):
-            messages = [self._send(event) for _ in range(min(parallel, copies - first))]
-            for receive in range(1, RECEIVES + 1):
-                waiting = [message for message in messages if not message.done]
-                if not waiting:
-                    break
-                if receive > 1:
-                    self._stage.clock.sleep(VISIBILITY_TIMEOUT_SECONDS)
-                self._round(waiting, receive)
-            for message in messages:
-                message.delivered.dead_lettered = not message.done
-                yield message.delivered
+            yield from self._see_through([self._send(event) for _ in range(min(parallel, copies - first))])
+
+    def _see_through(self, messages: Sequence[_Message]) -> list[Delivered]:
+        """Receive messages together, and again those that failed, until they are done or given up."""
+        for receive in range(1, RECEIVES + 1):
+            waiting = [message for message in messages if not message.done]
+            if not waiting:
+                break
+            if receive > 1:
+                self._stage.clock.sleep(VISIBILITY_TIMEOUT_SECONDS)
+            self._round(waiting, receive)
+        for message in messages:
+            message.delivered.dead_lettered = not message.done
+        return [message.delivered for message in messages]
 
     def next_number(self) -> int:
         """Number something that is handed over beside the queue as a delivery of its own."""
@@ -170,8 +177,12 @@ class IntakeQueue:
         now = self._stage.clock.now()
         message.first_received_at = message.first_received_at or now
         record = self._record(message, receive)
-        with self._stage.recorder.delivering(delivered.number, receive):
+        with self._stage.recorder.delivering(delivered.number, receive) as invocation:
             delivered.error = self._invoke(process, record, message.delivered.message_id, together)
+            if invocation.dead and delivered.error is None:
+                # The handler returned, but the process had died under one of its threads.
+                process.handle = None
+                delivered.error = "the process died before its answer reached the queue"
         message.done = delivered.error is None
         if delivered.error is not None:
             _LOG.warning("delivery %d, receive %d failed: %s", delivered.number, receive, delivered.error)

@@ -130,7 +130,9 @@ def _network_acls(account: str, region: str, backend: Any) -> Iterator[dict[str,
                 "region": region,
                 "id": acl.id,
                 "subnets": sorted(association.subnet_id for association in acl.associations),
-                "entries": sorted((_acl_entry(entry) for entry in acl.entries), key=_order),
+                "entries": sorted(
+                    (_acl_entry(entry) for entry in acl.entries), key=lambda entry: (entry["egress"], entry["number"])
+                ),
             }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from hub.simulation.clock import SimulatedClock
 
-_SECRET_KEYS = frozenset({"secretaccesskey", "sessiontoken", "password", "secretstring", "token"})
+_SECRET_KEYS = frozenset({"secretaccesskey", "sessiontoken", "password", "secretstring"})
 _MASK = "***"
 
 
@@ -37,8 +37,8 @@ DELIVERY: ContextVar[Delivery | None] = ContextVar("cordon_simulation_delivery",
 class Call:
     """One HTTP attempt. Times are simulated milliseconds since the first delivery; ``end_ms`` None: still under way.
 
-    ``error`` is the error code, ``timeout`` or ``crash``; with ``timeout-after`` and ``crash-after`` in ``fault``
-    it took effect nevertheless.
+    ``error`` is the error code, ``timeout``, ``crash``, or ``unanswered`` where there is no such endpoint. With
+    ``timeout-after`` or ``crash-after`` in ``fault`` the call took effect nevertheless.
     """
 
     n: int

@@ -149,7 +149,7 @@ def _event(handed: Handed) -> dict[str, Any]:
         "index": delivered.event.index,
         "delivery": delivered.number,
         "outcome": (result.outcome if result else Outcome.DEAD_LETTERED).value,
-        "reason": result.reason if result else f"given up after {delivered.receives} receives: {delivered.error}",
+        "reason": result.reason if result else f"given up after {delivered.receives} receives: {handed.failure}",
         "receives": delivered.receives,
         "targets": [
             {

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 import botocore.session
+from botocore.loaders import Loader, create_loader
 
 from hub.simulation.callers import Caller, Callers
 from hub.simulation.clock import SimulatedClock
@@ -23,6 +25,15 @@ from hub.simulation.names import Names
 from hub.simulation.recorder import Delivery, Recorder
 from hub.simulation.transport import Transport, backstage
 from hub.simulation.world_spec import MANAGEMENT, WorldSpec
+
+
+@cache
+def _models() -> Loader:
+    """Return one loader of service models for all sessions: EC2's model alone takes 100 ms to read.
+
+    It takes botocore's own models whatever ``AWS_DATA_PATH`` says, which may name one that lacks operations.
+    """
+    return create_loader()
 
 
 class Simulation:
@@ -51,7 +62,7 @@ class Simulation:
         self.clock = SimulatedClock(now or datetime.now(UTC), latency_ms)
         self.recorder = Recorder(self.clock)
         self._faults = FaultPlan(faults)
-        self._callers = Callers()
+        self.callers = Callers()
         self._session: boto3.Session | None = None
         self._transport: Transport | None = None
         self._cloud: Any = None
@@ -67,12 +78,12 @@ class Simulation:
         self._cloud = Cloud(self.clock)
         try:
             self._cloud.open()
-            build(self.spec, self.names)
-            self._transport = Transport(self.clock, self.recorder, self._faults, self._callers)
+            build(self.spec, self.names, self.clock.now())
+            self._transport = Transport(self.clock, self.recorder, self._faults, self.callers)
             self._transport.acting_account["organizations"] = MANAGEMENT
-            self._transport.fakes.update(self._cloud.fakes(self._callers))
+            self._transport.fakes.update(self._cloud.fakes(self.callers))
             arn = f"arn:aws:sts::{self.spec.organization.hub}:assumed-role/{self.names.qualifier}-intake/intake"
-            hub = self._callers.issue(self.spec.organization.hub, arn)
+            hub = self.callers.issue(self.spec.organization.hub, arn)
             self._session = self.session_of(hub)
         except BaseException:
             self.close()
@@ -106,13 +117,18 @@ class Simulation:
         """Count what is called inside as that receive of that delivery; number 0 is a warm-up."""
         return self.recorder.delivering(number, receive)
 
+    @property
+    def transport(self) -> Transport:
+        """What answers the requests; its lock keeps moto to one thread."""
+        if self._transport is None:
+            raise SimulationError("the simulation is not open")
+        return self._transport
+
     def world(self) -> dict[str, Any]:
         """Return the facts of the simulated cloud, as ``WORLD`` of the simulation's contract has them."""
         from hub.simulation.reading import read_world  # noqa: PLC0415 - imports moto
 
-        if self._transport is None:
-            raise SimulationError("the simulation is not open")
-        with self._transport.lock:
+        with self.transport.lock:
             return read_world(self.names)
 
     def backstage(self) -> AbstractContextManager[None]:
@@ -121,10 +137,9 @@ class Simulation:
 
     def session_of(self, caller: Caller) -> boto3.Session:
         """Return a session with a caller's keys that talks to this simulation."""
-        if self._transport is None:
-            raise SimulationError("the simulation is not open")
         core = botocore.session.Session()
-        self._transport.attach(core)
+        core.register_component("data_loader", _models())
+        self.transport.attach(core)
         return boto3.Session(
             aws_access_key_id=caller.access_key,
             aws_secret_access_key=caller.secret_key,
@@ -135,4 +150,4 @@ class Simulation:
 
     def session_in(self, account: str, name: str = "visitor") -> boto3.Session:
         """Return a session in any account, for tests and tools that change the world by hand."""
-        return self.session_of(self._callers.issue(account, f"arn:aws:sts::{account}:assumed-role/{name}/{name}"))
+        return self.session_of(self.callers.issue(account, f"arn:aws:sts::{account}:assumed-role/{name}/{name}"))

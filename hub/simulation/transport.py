@@ -19,15 +19,16 @@ from typing import Any, cast
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.model import OperationModel
 
 from functions.context import INCIDENT
 from hub.simulation.callers import Caller, Callers, scope
 from hub.simulation.clock import SimulatedClock
-from hub.simulation.errors import Crash
+from hub.simulation.errors import Crash, SimulationGapError
 from hub.simulation.faults import FaultPlan, Interruption
 from hub.simulation.recorder import Call, Delivery, Recorder, presentable
+from hub.simulation.regions import known_regions
 from hub.simulation.wire import Answer, ApiError, error_answer, output_answer
 
 _MARK = "cordon_simulation"
@@ -131,10 +132,15 @@ class Transport:
         if fault == Interruption.TIMEOUT_BEFORE:
             self._time_out(call, request)
         if fault is not None and fault not in list(Interruption):
-            answer = error_answer(sent.service, fault, f"{fault}, injected by the simulation")
+            status, replied, body = error_answer(sent.service, fault, f"{fault}, injected by the simulation")
             self._recorder.end(call, fault)
-            return answer
-        answer = self._execute(sent, request)
+            # The answer to a HEAD request has no body, so that its caller sees the status alone.
+            return status, replied, b"" if request.method == "HEAD" else body
+        try:
+            answer = self._execute(sent, request)
+        except (SimulationGapError, EndpointConnectionError):
+            self._recorder.end(call, "unanswered")
+            raise
         if fault == Interruption.CRASH_AFTER:
             self._die(delivery, call)
         if fault == Interruption.TIMEOUT_AFTER:
@@ -153,12 +159,15 @@ class Transport:
 
     def _execute(self, sent: _Sent, request: AWSPreparedRequest) -> Answer:
         headers = _text_headers(request)
+        region = scope(headers)[1] or ""
+        if region not in known_regions():
+            raise EndpointConnectionError(endpoint_url=request.url)
         with self.lock:
             try:
                 caller = self._callers.of(sent.service, headers, self._clock.now())
                 fake = self.fakes.get((sent.service, sent.operation))
                 if fake is not None:
-                    output = fake(caller, scope(headers)[1] or "", sent.parameters)
+                    output = fake(caller, region, sent.parameters)
                     return output_answer(sent.service, sent.operation, output)
             except ApiError as refusal:
                 return error_answer(sent.service, refusal.code, refusal.message)
@@ -171,6 +180,8 @@ class Transport:
         except NotImplementedError as error:
             gap = f"the simulated cloud has no {sent.service}:{sent.operation} ({error})"
             return error_answer(sent.service, "InvalidAction", gap)
+        except Exception as error:
+            raise SimulationGapError(f"moto failed at {sent.service}:{sent.operation}: {error!r}") from error
         if response is None:
             return error_answer(sent.service, "InvalidAction", f"the simulated cloud has no {sent.service}")
         status, headers, body = response

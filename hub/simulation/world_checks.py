@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hub.simulation.errors import suggestion
+from hub.simulation.regions import known_regions
 from hub.simulation.world_spec import MANAGEMENT, WorldSpec
 
 
@@ -17,8 +18,10 @@ def check_references(spec: WorldSpec) -> Iterator[str]:
     if spec.organization.hub == spec.organization.forensics:
         yield "organization: hub and forensics are the same account"
     for index, instance in enumerate(spec.instances):
+        yield from _region(f"instances[{index}].region", instance.region)
         yield from _account(known, f"instances[{index}].account", instance.account)
     for index, group in enumerate(spec.security_groups):
+        yield from _region(f"security_groups[{index}].region", group.region)
         yield from _account(known, f"security_groups[{index}].account", group.account)
     for index, user in enumerate(spec.users):
         yield from _account(known, f"users[{index}].account", user.account)
@@ -27,6 +30,11 @@ def check_references(spec: WorldSpec) -> Iterator[str]:
     groups = [f"{each.name} in {each.account} {each.region} {each.vpc}" for each in spec.security_groups]
     yield from _twice("security_groups", groups)
     yield from _wearers(spec)
+
+
+def _region(path: str, region: str) -> Iterator[str]:
+    if region not in known_regions():
+        yield f"{path}: there is no Region {region}{suggestion(region, known_regions())}"
 
 
 def _account(known: set[str], path: str, account: str) -> Iterator[str]:

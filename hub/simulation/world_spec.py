@@ -15,7 +15,7 @@ from functions.finding.model import Target
 DEFAULT_ORGANIZATION = "o-exampleorgid"
 DEFAULT_HUB = "111111111111"
 DEFAULT_FORENSICS = "222222222222"
-MANAGEMENT = "999999999999"
+MANAGEMENT = "101010101010"
 """The management account; no world file names it."""
 
 InstanceState = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]

@@ -34,15 +34,13 @@ def output_shape(service: str, operation: str) -> Any:
 
 def test_there_is_an_example_of_every_fake() -> None:
     with Simulation(world()) as simulation:
-        assert simulation._transport is not None
-        assert set(simulation._transport.fakes) == set(PARAMETERS)
+        assert set(simulation.transport.fakes) == set(PARAMETERS)
 
 
 @pytest.mark.parametrize(("service", "operation"), PARAMETERS)
 def test_a_fake_fits_the_model(service: str, operation: str) -> None:
     with Simulation(world()) as simulation:
-        transport = simulation._transport
-        assert transport is not None
+        transport = simulation.transport
         outputs: list[Mapping[str, Any]] = []
         fake: Fake = transport.fakes[service, operation]
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hub.simulation.errors import Crash, FaultError
 from hub.simulation.faults import Fault, FaultPlan, parse_fault
 from hub.simulation.simulation import Simulation
-from tests.simulation.worlds import ACCOUNT, world
+from tests.simulation.worlds import ACCOUNT, refusal, world
 
 ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"})
 
@@ -91,13 +91,13 @@ def _dynamodb(simulation: Simulation) -> tuple[Callable[[], Any], Callable[[], b
 def _sts(simulation: Simulation) -> tuple[Callable[[], Any], Callable[[], bool]]:
     client = simulation.session.client("sts", config=ONCE)
     issued: list[Any] = []
-    original = simulation._callers.issue
+    original = simulation.callers.issue
 
     def issue(*arguments: Any) -> Any:
         issued.append(arguments)
         return original(*arguments)
 
-    simulation._callers.issue = issue  # type: ignore[method-assign]
+    simulation.callers.issue = issue  # type: ignore[method-assign]
     role = f"arn:aws:iam::{ACCOUNT}:role/cordon/cordon-contain"
     return (
         lambda: client.assume_role(RoleArn=role, RoleSessionName="inc-1", ExternalId=f"cordon-{ACCOUNT}"),
@@ -181,6 +181,7 @@ def test_sdk_retries_are_attempts_of_one_call_and_wait_on_the_simulated_clock() 
             (2, "RequestLimitExceeded"),
             (3, None),
         ]
+        assert simulation.calls[0]["end_ms"] < simulation.calls[1]["start_ms"] < simulation.calls[2]["start_ms"]
 
 
 def test_building_and_reading_meet_no_fault() -> None:
@@ -190,3 +191,11 @@ def test_building_and_reading_meet_no_fault() -> None:
         with simulation.delivering(1), simulation.backstage():
             assert client.describe_instances()["Reservations"]
         assert simulation.calls == []
+
+
+def test_an_answer_without_a_body_shows_its_status_alone() -> None:
+    with Simulation(world(), faults=[parse_fault("s3:HeadObject=AccessDenied")]) as simulation:
+        head = simulation.session.client("s3").head_object
+        with simulation.delivering(1):
+            assert refusal(head, Bucket=simulation.environ["CORDON_POLICY_BUCKET"], Key="a") == "403"
+        assert simulation.calls[0]["error"] == "AccessDenied"

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hub.simulation.simulation import Simulation
+from hub.simulation.world_spec import Profile
 from tests.simulation.worlds import ACCOUNT, INSTANCE, assume, client_with, instance, refusal, world
 
 
@@ -64,8 +65,6 @@ def test_only_the_hub_may_assume() -> None:
 
 
 def test_an_instance_role_trusts_ec2_and_not_the_hub() -> None:
-    from hub.simulation.world_spec import Profile
-
     with Simulation(world(instance(profile=Profile("app-profile", "app-role")))) as simulation:
         parameters = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/app-role", "RoleSessionName": "inc-1"}
         assert refusal(simulation.session.client("sts").assume_role, **parameters) == "AccessDenied"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.simulation.clock import SimulatedClock
-from hub.simulation.corrections import groups, instances, interfaces, scaling, snapshots, store
+from hub.simulation.corrections import groups, instances, interfaces, scaling, snapshots, store, types
 from hub.simulation.patches import Patches
 
 
@@ -23,6 +23,7 @@ def correct(patches: Patches, clock: SimulatedClock) -> None:
     interfaces.correct(patches)
     groups.correct(patches)
     instances.correct(patches)
+    types.correct(patches)
     snapshots.correct(patches, clock)
     scaling.correct(patches)
     store.correct(patches, clock)

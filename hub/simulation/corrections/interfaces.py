@@ -31,6 +31,9 @@ def correct(patches: Patches) -> None:
 
     # moto adds the groups that the instance was launched with, so that isolation would never show.
     patches.replace(NetworkInterface, "group_set", property(lambda eni: eni._group_set))  # noqa: SLF001
+    # Without a public address there is no Association, not an empty one.
+    associated = vars(NetworkInterface)["association"].fget
+    patches.replace(NetworkInterface, "association", property(lambda eni: associated(eni) or None))
     patches.replace(ElasticNetworkInterfaces, "modify_network_interface_attribute", modify)
 
 

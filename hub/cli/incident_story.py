@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One incident as a person reads it: what was found, what was decided and by which line, what was done, what is left.
+
+What is said about the host is read from the simulated cloud; the incident's record is quoted as a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from functions.containment.verdict import RESIDUAL_RISKS
+from functions.finding.model import Finding
+from functions.incident.model import Incident, RestoredItem, StepOutcome
+from hub.cli.planned import in_words
+from hub.cli.screen import Screen
+from hub.cli.world_facts import WorldFacts, merged, network_rows, protection_rows, rule_rows, tag_rows
+from hub.simulation.run import time_to_contain_ms
+from hub.simulation.world_spec import WorldSpec
+
+_LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a host lives, for people."""
+
+    id: str
+    name: str
+    ou: str
+
+    @classmethod
+    def of(cls, account: str, spec: WorldSpec) -> Account:
+        """Look an account up in the world that was asked for."""
+        known = spec.accounts.get(account)
+        return cls(account, known.name if known else "", known.ou if known else "")
+
+    def __str__(self) -> str:
+        name = "" if self.name == f"account-{self.id}" else self.name
+        more = ", ".join(each for each in (name, self.ou) if each)
+        return f"{self.id} ({more})" if more else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """An incident with all that its story needs. ``worlds`` are (heading, WORLD), the oldest first.
+
+    ``timed`` False: the clock stood still but for back-off, so that times say nothing.
+    """
+
+    incident: Incident
+    findings: Sequence[Finding]
+    account: Account
+    worlds: Sequence[tuple[str, Mapping[str, Any]]]
+    config: Path | None = None
+    round_trips: int | None = None
+    timed: bool = True
+
+
+def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> None:
+    """Print the story; ``brief`` leaves out what the outcome says already."""
+    incident = telling.incident
+    screen.heading(incident.id, incident.state.value)
+    screen.facts(_head(telling))
+    acted = any(step.outcome is not StepOutcome.PLANNED for step in incident.steps) and bool(incident.baseline)
+    if acted:
+        _tell_steps(screen, incident)
+        _tell_facts(screen, telling)
+    elif incident.plan:
+        rows = [(call.step, in_words(call)) for call in incident.plan]
+        screen.table(("step", "what would be done"), rows, title="Plan")
+    if not brief:
+        risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
+        screen.table(("residual risk", "what it means"), risks, title="What is left")
+    tell_release(screen, incident)
+
+
+def tell_release(screen: Screen, incident: Incident) -> None:
+    """Print what a release put back, the failures in full."""
+    if not incident.release:
+        return
+    rows = [
+        (item.step, item.what, "done" if item.restored else "failed", item.reason)
+        for item in _grouped(incident.release)
+    ]
+    screen.table(("step", "put back", "outcome", "reason"), rows, title="Release")
+
+
+def policy_line(config: Path | None, origin: str | None) -> str:
+    """Return the text of the line that an origin (``config/organization.yaml:12``) names, or an empty string."""
+    if config is None or origin is None:
+        return ""
+    name, _, number = origin.rpartition(":")
+    try:
+        lines = (config / name.partition("/")[2]).read_text(encoding="utf-8").splitlines()
+        return lines[int(number) - 1].strip()
+    except (OSError, ValueError, IndexError):  # the built-in layer, or a file that was changed since
+        return ""
+
+
+def _head(telling: Telling) -> list[tuple[str, object]]:
+    incident, target = telling.incident, telling.incident.target
+    rows: list[tuple[str, object]] = []
+    for finding in telling.findings:
+        severity = finding.severity
+        score = f" {severity.score:g}" if severity.score is not None else ""
+        sample = ", a sample" if finding.sample else ""
+        kinds = ", ".join(finding.types)
+        rows.append(
+            (
+                "finding" if not rows else "",
+                f"{_short(finding.title)}\n{kinds} ({severity.label.value}{score}, {finding.direction.value}{sample})",
+            )
+        )
+    rows.append(("host", f"{target.instance} in {target.region}, account {telling.account}"))
+    rule = f"{incident.mode.value} by rule {incident.rule}" if incident.rule else incident.mode.value
+    line = policy_line(telling.config, incident.origin)
+    rows.append(("decision", f"{rule}\n{incident.origin or ''}{': ' + line if line else ''}".rstrip()))
+    rows.append(("reason", incident.reason))
+    took = time_to_contain_ms(incident)
+    if took is not None and telling.timed:
+        trips = f", {telling.round_trips} round trips in sequence" if telling.round_trips is not None else ""
+        rows.append(("time", f"{took} ms from receiving the event to the verified isolation{trips}"))
+    return rows
+
+
+def _tell_steps(screen: Screen, incident: Incident) -> None:
+    rows: list[tuple[object, ...]] = []
+    for step in incident.steps:
+        rows.append((step.name, step.outcome.value, _why(step.reason, step.error)))
+        rows += [
+            ("", part.outcome.value, _why(f"{part.what}: {part.reason}", part.error))
+            for part in step.parts
+            if part.outcome is StepOutcome.FAILED
+        ]
+    screen.table(("step", "outcome", "reason"), rows, title="Steps")
+
+
+def _tell_facts(screen: Screen, telling: Telling) -> None:
+    incident, target = telling.incident, telling.incident.target
+    headings = [heading for heading, _ in telling.worlds]
+    worlds = [WorldFacts(world) for _, world in telling.worlds]
+    _tell_change(screen, "interface", headings, network_rows(target, worlds), "Network: the groups of each interface")
+    for group in _quarantine_groups(incident):
+        found = worlds[-1].group(group)
+        if found is not None:
+            title = f"Rules of {found['name']} ({group})"
+            screen.table(("direction", "what", "peer"), rule_rows(found), title=title)
+    snapshots = [(each["id"], each["volume"], each["state"]) for each in worlds[-1].snapshots(incident.id)]
+    screen.table(("snapshot", "volume", "state"), snapshots, title="Evidence")
+    _tell_change(screen, "setting", headings, protection_rows(target, worlds), "Protection")
+    _tell_change(screen, "tag", headings, tag_rows(target, worlds), "Tags of the instance")
+
+
+def _tell_change(screen: Screen, what: str, headings: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> None:
+    columns, cells = merged(headings, rows)
+    if cells:
+        screen.table((what, *columns), cells, title=title)
+
+
+def _quarantine_groups(incident: Incident) -> list[str]:
+    return [str(step.receipt["group"]) for step in incident.steps if step.receipt.get("group")]
+
+
+def _grouped(items: Sequence[RestoredItem]) -> list[RestoredItem]:
+    """Return what was put back, restored tags as one line: there are two for each resource."""
+    tags = [item for item in items if item.restored and not item.reason and item.what.startswith("tag ")]
+    rest = [item for item in items if item not in tags]
+    if not tags:
+        return rest
+    together = RestoredItem(tags[0].step, f"{len(tags)} tags of instance, interfaces and volumes", restored=True)
+    return [*rest, together]
+
+
+def _why(reason: str, error: str | None) -> str:
+    return f"{reason} [{error}]" if error and error not in reason else reason
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _LONGEST_TITLE else title[:_LONGEST_TITLE] + "..."

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a person asked for on the command line to the request of a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hub.policy.compile import Compiled, compile_config
+from hub.simulation.errors import FaultError
+from hub.simulation.events import SourceEvent, load, targets_named
+from hub.simulation.faults import Fault, parse_fault
+from hub.simulation.run import Request
+from hub.simulation.world_file import load_world
+from hub.simulation.world_spec import Organization, WorldSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Names as given: files, and specifications that are still to be read."""
+
+    files: Sequence[str]
+    config: Path
+    world: Path | None = None
+    ou: str = "/"
+    faults: Sequence[str] = ()
+
+
+def request_of(wishes: Wishes, **settings: Any) -> Request:
+    """Read everything that is named. Raises UsageError or PolicyErrors; nothing has run then."""
+    faults = _faults(wishes.faults)
+    events = load(wishes.files)
+    compiled = compile_config(wishes.config)
+    spec = load_world(wishes.world) if wishes.world is not None else world_named(events, compiled, wishes.ou)
+    return Request(events, compiled.data, spec, faults=faults, **settings)
+
+
+def world_named(events: Sequence[SourceEvent], compiled: Compiled, ou: str) -> WorldSpec:
+    """Return a world with the accounts and instances that the events name, in the organisation of the lock file."""
+    targets, accounts = targets_named(events)
+    lock = compiled.lock
+    organization = Organization()
+    organization = replace(organization, id=lock.organization, hub=lock.hub or organization.hub)
+    if lock.forensics:
+        organization = replace(organization, forensics=lock.forensics)
+    return replace(WorldSpec.from_targets(targets, ou), organization=organization).with_accounts(accounts, ou)
+
+
+def _faults(specifications: Sequence[str]) -> tuple[Fault, ...]:
+    """Read every specification; raise FaultError with all that are wrong."""
+    faults, problems = [], []
+    for specification in specifications:
+        try:
+            faults.append(parse_fault(specification))
+        except FaultError as error:
+            problems += error.problems
+    if problems:
+        raise FaultError(problems)
+    return tuple(faults)

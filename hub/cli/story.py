@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulation as a person reads it: every event with its outcome, every incident with its story."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from functions.finding.model import Finding
+from functions.finding.parse import parse
+from functions.incident.model import Incident
+from hub.cli.incident_story import Account, Telling, tell_incident
+from hub.cli.screen import Screen, coloured, said
+from hub.simulation.events import SourceEvent
+from hub.simulation.run import Ended
+
+
+def tell(ended: Ended, config: Path | None = None, screen: Screen | None = None) -> None:
+    """Print the story of a run; ``config`` is where the policy's lines can be looked up."""
+    shown = screen or Screen()
+    document = ended.document()
+    events = document["events"]
+    shown.heading(f"{_count(len(events), 'event')}, {_count(len(ended.incidents), 'incident')}")
+    shown.table(("outcome", "event"), [(each["outcome"], _event(each, several=len(events) > 1)) for each in events])
+    findings = findings_by_id(each.delivered.event for each in ended.handed)
+    worlds = [("before", ended.world_before), ("after", ended.world)]
+    if ended.world_released is not None:
+        worlds.append(("released", ended.world_released))
+    for incident in ended.incidents:
+        telling = Telling(
+            incident=incident,
+            findings=known(incident, findings),
+            account=Account.of(incident.target.account, ended.request.world),
+            worlds=worlds,
+            config=config,
+            round_trips=ended.round_trips(incident),
+            timed=ended.request.latency_ms > 0,
+        )
+        tell_incident(shown, telling)
+    met = Counter((f"{call['service']}:{call['operation']}", call["fault"]) for call in ended.calls if call["fault"])
+    rows = [(operation, fault, number) for (operation, fault), number in met.items()]
+    shown.table(("call", "injected", "times"), rows, title="Faults that were met")
+    for refused in ended.refused_releases:
+        shown.line(f"not released: {refused}", style="bold red")
+    shown.blank()
+
+
+def findings_by_id(events: Iterable[SourceEvent]) -> dict[str, Finding]:
+    """Return the findings that the events hold, the newest of each id."""
+    return {
+        finding.id: finding
+        for event in events
+        if event.envelope is not None
+        for finding in parse(event.envelope)
+        if isinstance(finding, Finding)
+    }
+
+
+def known(incident: Incident, findings: dict[str, Finding]) -> Sequence[Finding]:
+    """Return an incident's findings in the order in which they came."""
+    return [findings[each] for each in incident.findings if each in findings]
+
+
+def _event(event: dict[str, object], *, several: bool) -> Text:
+    """Return file, number and reason of an event; the targets where they differ from the event as a whole."""
+    place = f"{event['file']}"
+    if several:
+        place += f" #{event['index']}, delivery {event['delivery']}"
+    if event["receives"] != 1:
+        place += f", received {event['receives']} times"
+    text = said(place)
+    text.append("\n").append_text(said(event["reason"]))
+    targets = event["targets"]
+    if isinstance(targets, list) and len(targets) > 1:
+        for target in targets:
+            text.append("\n  ").append_text(coloured(target["outcome"]))
+            text.append_text(said(f" {target['instance']} in {target['account']}: {target['reason']}"))
+    return text
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

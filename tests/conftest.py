@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For every test: no network, and the two things that many of them need, a compiled policy and a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import pytest_socket
+
+from hub.policy.compile import compile_config
+from tests.stage import Stage, staged
+
+CONFIG = Path(__file__).parents[1] / "config"
+
+
+def pytest_runtest_setup() -> None:
+    # Unix sockets stay: the runner's own processes talk by them.
+    pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+class Simulated(Protocol):
+    """Opens a stage that closes with the test; ``tests.stage.staged`` tells the arguments."""
+
+    def __call__(self, *instances: Any, **how: Any) -> Stage: ...
+
+
+@pytest.fixture(scope="session")
+def bundle() -> bytes:
+    """The policy that the project ships, compiled."""
+    return compile_config(CONFIG).data
+
+
+@pytest.fixture
+def simulated(bundle: bytes) -> Iterator[Simulated]:
+    with ExitStack() as stack:
+
+        def start(*instances: Any, **how: Any) -> Stage:
+            return stack.enter_context(staged(how.pop("bundle", bundle), *instances, **how))
+
+        yield start

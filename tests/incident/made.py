@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings, decisions and claims of these tests' own making, and the table of an empty stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from functions.finding.model import Finding
+from functions.incident.claim import Attempt, Claim, Claims, Unseen
+from functions.incident.items import finding_key, from_item, stamp, to_item
+from functions.incident.model import State
+from functions.incident.store import Store
+from functions.policy.model import Candidate, Cap, Decision, Mode, Provisional
+from tests.policy.made import NOW, TARGET, finding
+from tests.stage import Stage
+
+INCIDENT = "inc-1kjq1eaw0-k57547jg"
+OURS, THEIRS = Attempt("ours", "message-1"), Attempt("theirs", "message-2")
+LEASE = timedelta(seconds=90)
+
+
+def provisional(mode: Mode = Mode.ENFORCE, **changes: Any) -> Provisional:
+    values: dict[str, Any] = {
+        "finding_id": finding().id,
+        "mode": mode,
+        "rule": "tor",
+        "origin": "config/organization.yaml:3",
+        "bundle": "b" * 64,
+        "reasons": ("a reason",),
+        "candidates": (Candidate("tor", "config/organization.yaml:3", mode, ("lowered",)),),
+        "caps": (Cap(Mode.APPROVE, "the event is old"),),
+        "withdrawn": "marked suppressed",
+        "notes": ("a where failed",),
+        "open_exceptions": ("pentest",),
+        "sequence_targets": 3,
+        "active_at": NOW,
+    }
+    return Provisional(**{**values, **changes})
+
+
+def decision(mode: Mode = Mode.ENFORCE) -> Decision:
+    return Decision("f", mode, "tor", "config/organization.yaml:3", "b" * 64, ("a reason",), {"isolate": {}})
+
+
+def claim(**changes: Any) -> Claim:
+    values: dict[str, Any] = {
+        "incident": INCIDENT,
+        "state": State.CONTAINED,
+        "mode": Mode.ENFORCE,
+        "token": None,
+        "message": None,
+        "lease_until": None,
+        "unfinished": False,
+        "after_release": False,
+        "released_at": None,
+    }
+    return Claim(**{**values, **changes})
+
+
+def held(by: Attempt = THEIRS, **changes: Any) -> Claim:
+    return claim(**{"token": by.token, "message": by.message, "lease_until": NOW + LEASE, **changes})
+
+
+def unseen(found: Finding) -> Unseen:
+    return Unseen(provisional(finding_id=found.id), found.types, stamp(found.updated_at))
+
+
+def seen(found: Finding) -> Mapping[str, str]:
+    return {finding_key(found.id): stamp(found.updated_at)}
+
+
+class Table:
+    """The stage's table, with the stores on it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.clock = stage.simulation.clock
+        hub = stage.hub()
+        self.dynamodb = hub.clients.hub("dynamodb")
+        self.name = stage.deployment.settings.table
+        self.claims = Claims(self.dynamodb, self.name, self.clock, int(LEASE.total_seconds()))
+        self.store = Store(self.dynamodb, self.name, self.clock)
+
+    def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+        item = self.dynamodb.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True).get("Item")
+        return from_item(item) if item else None
+
+    def open(self, by: Attempt = OURS, found: Finding | None = None, incident: str = INCIDENT) -> Claim | None:
+        found = found or finding()
+        return self.claims.open(TARGET, incident, found, provisional(finding_id=found.id), by)

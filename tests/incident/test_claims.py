@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claim in the table: one holder at a time, nothing forgotten, a write that timed out recognised."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.finding.model import Finding
+from functions.incident.claim import Attempt, Claim, Next, next_move, unseen_key
+from functions.incident.items import claim_key
+from functions.incident.model import State
+from functions.incident.store import Conclusion
+from functions.policy.model import Mode
+from tests.incident.conftest import Tables
+from tests.incident.made import INCIDENT, LEASE, OURS, THEIRS, Table, decision, provisional
+from tests.policy.made import NOW, TARGET, finding
+
+FURTHER = finding(id="another", types=("Recon:EC2/Portscan",))
+
+
+def stands(table: Table) -> Claim:
+    """Return the claim as it stands, read by an attempt that is too late to change it."""
+    stood = table.open(Attempt("reader", "message-9"))
+    assert stood is not None
+    return stood
+
+
+def take(table: Table, by: Attempt = OURS, found: Finding = FURTHER) -> Claim | None:
+    return table.claims.take(TARGET, stands(table), found, provisional(), by)
+
+
+def concluded(table: Table, by: Attempt, state: State = State.CONTAINED) -> Claim:
+    """Give the lease back, and return the claim as it then stands."""
+    end = Conclusion(state, Mode.ENFORCE, decision(), "a reason")
+    assert table.store.conclude(INCIDENT, TARGET, by, stands(table), end) is None
+    return stands(table)
+
+
+def test_the_first_opens_and_what_it_is_told_is_what_stands(table: Table) -> None:
+    before = table.clock.now()
+    assert table.open(OURS) is None
+    stood = stands(table)
+    assert stood.lease_until is not None
+    assert abs(stood.lease_until - (before + LEASE)) < timedelta(milliseconds=2)
+    told = Claim.opened(INCIDENT, finding(), provisional(), OURS)
+    assert replace(stood, lease_until=None) == told
+
+
+def test_the_second_is_told_what_stands_and_changes_nothing(table: Table) -> None:
+    table.open(OURS)
+    before = table.read(claim_key(TARGET))
+    stood = table.open(THEIRS, FURTHER, "inc-1kjq1eaw0-other000")
+    assert stood is not None
+    assert (stood.incident, stood.token, stood.message) == (INCIDENT, OURS.token, OURS.message)
+    assert table.read(claim_key(TARGET)) == before
+
+
+def test_another_account_region_partition_or_instance_is_another_target(table: Table) -> None:
+    others = [
+        replace(TARGET, account="555566667777"),
+        replace(TARGET, region="eu-west-2"),
+        replace(TARGET, partition="aws-cn"),
+        replace(TARGET, instance="i-0000000000000002"),
+    ]
+    for number, target in enumerate([TARGET, *others]):
+        assert table.claims.open(target, f"inc-{number}", finding(), provisional(), OURS) is None
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "timeout-after*2", "timeout-before", "InternalServerError*2"])
+def test_an_opening_whose_answer_got_lost_is_still_ours(table_with: Tables, fault: str) -> None:
+    table = table_with(f"dynamodb:PutItem={fault}")
+    assert table.open(OURS) is None
+    assert stands(table).token == OURS.token
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "timeout-before", "timeout-after*3"])
+def test_a_lease_whose_answer_got_lost_is_still_ours(table_with: Tables, fault: str) -> None:
+    table = table_with(f"dynamodb:UpdateItem={fault}")
+    table.open(THEIRS)
+    concluded(table, THEIRS)
+    taken = take(table)
+    assert taken is not None
+    assert taken.token == OURS.token == stands(table).token
+
+
+def test_a_lease_is_taken_when_it_is_free_or_has_run_out_and_not_before(table: Table) -> None:
+    table.open(THEIRS)
+    assert take(table) is None
+    table.clock.sleep(LEASE.total_seconds() - 0.001)
+    assert take(table) is None
+    table.clock.sleep(0.002)
+    taken = take(table)
+    assert taken is not None
+    assert (taken.token, taken.message, taken.incident) == (OURS.token, OURS.message, INCIDENT)
+    assert set(taken.unseen) == {unseen_key(finding()), unseen_key(FURTHER)}
+    assert take(table, THEIRS) is None
+
+
+def test_a_lease_on_an_incident_that_is_no_longer_the_targets_is_refused(table: Table) -> None:
+    table.open(THEIRS)
+    old = stands(table)
+    released = concluded(table, THEIRS, State.RELEASED)
+    later = finding(last_seen_at=NOW + timedelta(days=1), updated_at=NOW + timedelta(days=1))
+    assert table.claims.reopen(TARGET, released, "inc-2", later, provisional(), OURS) is not None
+    table.clock.sleep(LEASE.total_seconds() + 1)
+    assert table.claims.take(TARGET, old, FURTHER, provisional(), THEIRS) is None
+    assert table.claims.lease(TARGET, INCIDENT, THEIRS) is None
+
+
+def test_two_at_once_one_lease(table: Table) -> None:
+    for number in range(3):
+        target = replace(TARGET, instance=f"i-000000000000000{number}")
+        attempts = [Attempt(f"t{each}", f"m{each}") for each in range(6)]
+        with ThreadPoolExecutor(len(attempts)) as pool:
+            opened = list(pool.map(partial(table.claims.open, target, INCIDENT, finding(), provisional()), attempts))
+            assert opened.count(None) == 1
+            winner = attempts[opened.index(None)]
+            assert {each.token for each in opened if each is not None} == {winner.token}
+            stood = next(each for each in opened if each is not None)
+            table.clock.sleep(LEASE.total_seconds() + 1)
+            taken = list(pool.map(partial(table.claims.take, target, stood, FURTHER, provisional()), attempts))
+        assert sum(each is not None for each in taken) == 1
+
+
+def test_append_puts_down_what_the_holder_then_finds(table: Table) -> None:
+    table.open(THEIRS)
+    assert table.claims.append(TARGET, stands(table), FURTHER, provisional(finding_id="another"))
+    found = stands(table).unseen[unseen_key(FURTHER)]
+    assert found.types == FURTHER.types
+    assert found.provisional == provisional(finding_id="another")
+    assert stands(table).token == THEIRS.token
+
+
+def test_append_is_refused_when_nobody_holds_the_lease(table: Table) -> None:
+    table.open(THEIRS)
+    stood = stands(table)
+    concluded(table, THEIRS)
+    assert not table.claims.append(TARGET, stood, FURTHER, provisional())
+    assert stands(table).unseen == {}
+
+
+def test_append_is_refused_when_the_lease_has_run_out_or_changed_hands(table: Table) -> None:
+    table.open(THEIRS)
+    stood = stands(table)
+    table.clock.sleep(LEASE.total_seconds() + 0.002)
+    assert not table.claims.append(TARGET, stood, FURTHER, provisional())
+    assert take(table) is not None
+    assert not table.claims.append(TARGET, stood, finding(id="third"), provisional())
+
+
+def test_reopen_begins_a_new_episode_that_remembers_the_release(table: Table) -> None:
+    table.open(THEIRS)
+    released = concluded(table, THEIRS, State.RELEASED)
+    assert released.released_at is not None
+    assert not released.after_release
+    opened = table.claims.reopen(TARGET, released, "inc-2", FURTHER, provisional(), OURS)
+    assert opened is not None
+    assert (opened.incident, opened.token, opened.state, opened.mode) == (
+        "inc-2",
+        OURS.token,
+        State.OBSERVED,
+        Mode.OFF,
+    )
+    assert opened.after_release
+    assert opened.released_at == released.released_at
+    assert opened.seen == {}
+    assert set(opened.unseen) == {unseen_key(FURTHER)}
+    assert table.claims.reopen(TARGET, released, "inc-3", FURTHER, provisional(), THEIRS) is None
+
+
+def test_only_what_was_released_is_reopened(table: Table) -> None:
+    table.open(THEIRS)
+    contained = concluded(table, THEIRS)
+    assert table.claims.reopen(TARGET, contained, "inc-2", FURTHER, provisional(), OURS) is None
+
+
+def test_a_reopening_whose_answer_got_lost_is_recognised_by_its_token(table_with: Tables) -> None:
+    table = table_with("dynamodb:UpdateItem=timeout-after")
+    table.open(THEIRS)
+    released = concluded(table, THEIRS, State.RELEASED)
+    # The SDK's second try finds the condition no longer true; what stands is ours all the same.
+    assert table.claims.reopen(TARGET, released, "inc-2", FURTHER, provisional(), OURS) is None
+    assert next_move(stands(table), FURTHER, OURS, table.clock.now()) is Next.WORK
+
+
+def test_a_release_leases_what_is_free(table: Table) -> None:
+    table.open(THEIRS)
+    assert table.claims.lease(TARGET, INCIDENT, OURS) is None
+    concluded(table, THEIRS)
+    leased = table.claims.lease(TARGET, INCIDENT, OURS)
+    assert leased is not None
+    assert leased.token == OURS.token
+    assert leased.unseen == {}
+
+
+def test_other_errors_are_raised(table_with: Tables) -> None:
+    table = table_with("dynamodb:UpdateItem=AccessDeniedException")
+    table.open(THEIRS)
+    stood = stands(table)
+    for call in (
+        partial(table.claims.append, TARGET, stood, FURTHER, provisional()),
+        partial(table.claims.take, TARGET, stood, FURTHER, provisional(), OURS),
+        partial(table.claims.lease, TARGET, INCIDENT, OURS),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+
+
+def test_an_opening_that_is_refused_for_another_reason_is_raised(table_with: Tables) -> None:
+    table = table_with("dynamodb:PutItem=AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        table.open(OURS)

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The record: a baseline that is written once, counters consumed once, outcomes written together with the claim."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
+from functions.incident.model import Part, PlannedCall, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.store import Conclusion, Counter, LimitReachedError
+from functions.policy.model import Mode
+from tests.incident.conftest import Tables
+from tests.incident.made import INCIDENT, LEASE, OURS, THEIRS, Table, decision, provisional
+from tests.policy.made import ACCOUNT, NOW, TARGET, finding
+
+SECTION = {"interfaces": {"eni-1": ["sg-b", "sg-a"]}, "vpc": None, "count": 1, "flag": True, "text": "ü\x1b"}
+LIMIT = 2
+COUNTER = Counter(ACCOUNT, LIMIT)
+
+
+def begin(table: Table, by: Attempt = OURS, incident: str = INCIDENT, **given: object) -> None:
+    arguments = {"sections": {"isolate": SECTION}, "counters": [COUNTER], **given}
+    table.store.begin(incident, TARGET, decision(), by, **arguments)  # type: ignore[arg-type]
+
+
+def used(table: Table, scope: str = ACCOUNT) -> int:
+    counted = table.read(usage_key(scope, table.clock.now()))
+    return int(counted["containments"]) if counted else 0
+
+
+def section(table: Table, name: str = "isolate", incident: str = INCIDENT) -> dict[str, object] | None:
+    return table.read(incident_key(incident, f"baseline#{name}"))
+
+
+def conclude(table: Table, claim: Claim, by: Attempt = OURS, **changes: object) -> Claim | None:
+    values = {"state": State.CONTAINED, "mode": Mode.ENFORCE, "decision": decision(), "reason": "a reason", **changes}
+    return table.store.conclude(INCIDENT, TARGET, by, claim, Conclusion(**values))  # type: ignore[arg-type]
+
+
+def opened(table: Table) -> Claim:
+    assert table.open(OURS) is None
+    return Claim.opened(INCIDENT, finding(), provisional(), OURS)
+
+
+def test_a_baseline_is_written_once(table: Table) -> None:
+    begin(table)
+    first = section(table)
+    for by in (THEIRS, Attempt("third", "message-1")):
+        with pytest.raises(ClientError, match="TransactionCanceled"):
+            begin(table, by, sections={"isolate": {"interfaces": {"eni-1": ["sg-quarantine"]}}, "protect": {}})
+    assert section(table) == first
+    assert section(table, "protect") is None
+    assert used(table) == 1
+
+
+def test_a_further_section_joins_the_baseline(table: Table) -> None:
+    begin(table)
+    begin(table, THEIRS, sections={"protect": {"attributes": {}}}, counters=[])
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert loaded.baseline == {"isolate": SECTION, "protect": {"attributes": {}}}
+
+
+@pytest.mark.parametrize(
+    "fault", ["timeout-after", "timeout-before", "timeout-after*3", "TransactionInProgressException*2"]
+)
+def test_counters_are_consumed_once_whatever_becomes_of_the_answer(table_with: Tables, fault: str) -> None:
+    table = table_with(f"dynamodb:TransactWriteItems={fault}")
+    begin(table)
+    assert used(table) == 1
+    assert section(table) is not None
+
+
+def test_the_same_attempt_again_is_recognised(table: Table) -> None:
+    begin(table)
+    first = section(table)
+    begin(table)
+    assert used(table) == 1
+    assert section(table) == first
+
+
+@pytest.mark.parametrize("scope", ["organization", f"{ACCOUNT}#eu-west-1#web"])
+def test_a_limit_names_its_scope_and_nothing_is_written(table: Table, scope: str) -> None:
+    wide, narrow = Counter(ACCOUNT, 100), Counter(scope, LIMIT)
+    for number in range(LIMIT):
+        begin(table, incident=f"inc-{number}", counters=[wide, narrow])
+    with pytest.raises(LimitReachedError, match=scope) as caught:
+        begin(table, incident="inc-9", counters=[wide, narrow])
+    assert caught.value.scope == scope
+    assert (used(table), used(table, scope)) == (LIMIT, LIMIT)
+    assert section(table, incident="inc-9") is None
+    assert table.read(incident_key("inc-9", "head")) is None
+
+
+def test_the_next_hour_counts_anew(table: Table) -> None:
+    for number in range(LIMIT):
+        begin(table, incident=f"inc-{number}")
+    table.clock.sleep(3600)
+    begin(table, incident="inc-9")
+    assert used(table) == 1
+
+
+def test_a_refused_baseline_is_not_taken_for_a_limit(table: Table) -> None:
+    begin(table, counters=[Counter(ACCOUNT, 1)])
+    with pytest.raises((ClientError, LimitReachedError)) as caught:
+        begin(table, THEIRS, counters=[Counter("organization", 5)])
+    assert isinstance(caught.value, ClientError)
+
+
+def test_nothing_is_written_for_an_incident_before_it_begins(table: Table) -> None:
+    assert table.store.load(INCIDENT) is None
+    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
+    assert table.store.load(INCIDENT) is None
+
+
+def test_what_came_in_meanwhile_is_handed_back_and_nothing_is_written(table: Table) -> None:
+    claim = opened(table)
+    further = finding(id="another", types=("Recon:EC2/Portscan",))
+    stood = table.open(THEIRS)
+    assert stood is not None
+    assert table.claims.append(TARGET, stood, further, provisional(finding_id="another"))
+    before = table.read(claim_key(TARGET))
+    left = conclude(table, claim, timeline=((NOW, "text"),), steps=(StepResult("isolate", StepOutcome.DONE),))
+    assert left is not None
+    assert left.token == OURS.token
+    assert {each.provisional.finding_id for each in left.unseen.values()} == {finding().id, "another"}
+    assert table.read(claim_key(TARGET)) == before
+    assert table.store.load(INCIDENT) is None
+    assert table.read(incident_key(INCIDENT, "step#isolate")) is None
+
+    assert conclude(table, left) is None
+    stands = table.open(THEIRS)
+    assert stands is not None
+    assert stands.unseen == {}
+    assert stands.seen == {finding_key(each): stamp(NOW) for each in (finding().id, "another")}
+
+
+def test_of_several_versions_the_newest_is_what_was_seen(table: Table) -> None:
+    claim = opened(table)
+    stood = table.open(THEIRS)
+    assert stood is not None
+    for minutes in (30, 15):
+        newer = finding(updated_at=NOW + timedelta(minutes=minutes))
+        assert table.claims.append(TARGET, stood, newer, provisional())
+    left = conclude(table, claim)
+    assert left is not None
+    assert conclude(table, left) is None
+    stands = table.open(THEIRS)
+    assert stands is not None
+    assert stands.seen == {finding_key(finding().id): stamp(NOW + timedelta(minutes=30))}
+
+
+def test_unfinished_keeps_what_is_unseen_for_the_next_try(table: Table) -> None:
+    claim = opened(table)
+    assert conclude(table, claim, unfinished=True, state=State.PARTIAL) is None
+    stands = table.open(THEIRS)
+    assert stands is not None
+    assert stands.unfinished
+    assert stands.token is None
+    assert set(stands.unseen) == set(claim.unseen)
+    assert stands.seen == {}
+    assert stands.state is State.PARTIAL
+
+
+def test_a_lost_lease_is_told_and_nothing_is_written(table: Table) -> None:
+    claim = opened(table)
+    table.clock.sleep(LEASE.total_seconds() + 1)
+    assert table.claims.take(TARGET, claim, finding(), provisional(), THEIRS) is not None
+    with pytest.raises(ClaimLostError) as caught:
+        conclude(table, claim, steps=(StepResult("isolate", StepOutcome.DONE),))
+    assert caught.value.incident == INCIDENT
+    assert table.store.load(INCIDENT) is None
+    assert table.read(incident_key(INCIDENT, "step#isolate")) is None
+
+
+def test_a_lease_that_somebody_took_and_gave_back_is_lost_too(table: Table) -> None:
+    claim = opened(table)
+    table.clock.sleep(LEASE.total_seconds() + 1)
+    taken = table.claims.take(TARGET, claim, finding(), provisional(), THEIRS)
+    assert taken is not None
+    assert conclude(table, taken, THEIRS, reason="theirs") is None
+    with pytest.raises(ClaimLostError):
+        conclude(table, claim, reason="ours, too late")
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert loaded.reason == "theirs"
+
+
+@pytest.mark.parametrize("fault", ["timeout-after", "timeout-before", "timeout-after*3"])
+def test_a_conclusion_whose_answer_got_lost_is_done(table_with: Tables, fault: str) -> None:
+    table = table_with(f"dynamodb:TransactWriteItems={fault}")
+    claim = opened(table)
+    assert conclude(table, claim) is None
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert loaded.state is State.CONTAINED
+
+
+def test_the_same_conclusion_again_is_recognised(table: Table) -> None:
+    claim = opened(table)
+    assert conclude(table, claim) is None
+    assert conclude(table, claim) is None
+
+
+def test_a_release_is_dated_and_empties_what_is_unseen(table: Table) -> None:
+    claim = opened(table)
+    assert conclude(table, claim, state=State.RELEASED) is None
+    stands = table.open(THEIRS)
+    assert stands is not None
+    assert stands.state is State.RELEASED
+    assert stands.released_at is not None
+    assert abs(stands.released_at - table.clock.now()) < timedelta(seconds=1)
+
+
+def test_everything_that_is_written_is_read_back(table: Table) -> None:
+    claim = opened(table)
+    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
+    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
+    table.store.add_finding(
+        INCIDENT, finding(id="a", types=("Recon:EC2/Portscan", "Trojan:EC2/DropPoint")), message="n", raw=None
+    )
+    begin(table)
+    steps = (
+        StepResult(
+            "isolate",
+            StepOutcome.FAILED,
+            "eni-2: denied",
+            "UnauthorizedOperation",
+            (
+                Part("eni-1", StepOutcome.DONE, "worn already"),
+                Part("eni-2", StepOutcome.FAILED, "denied", "UnauthorizedOperation"),
+                Part("eni-3", StepOutcome.FAILED, "slow", "timeout", transient=True),
+            ),
+            {"group": "sg-1", "swapped": ["eni-1"], "verified": [], "nothing": None},
+        ),
+        StepResult("protect", StepOutcome.SKIPPED, "switched off by policy"),
+        StepResult("snapshot", StepOutcome.PLANNED),
+    )
+    plan = (PlannedCall("isolate", "ModifyNetworkInterfaceAttribute", {"Groups": ["sg-1"], "N": 1, "F": False}),)
+    clocks = {"received": NOW, "isolated": NOW + timedelta(milliseconds=123)}
+    release = (RestoredItem("isolate", "groups of eni-1", restored=False, reason="changed"),)
+    assert (
+        conclude(
+            table,
+            claim,
+            state=State.PARTIAL,
+            steps=steps,
+            plan=plan,
+            clocks=clocks,
+            release=release,
+            residual_risk=("dns", "interfaces"),
+            timeline=((NOW, "first"), (NOW + timedelta(seconds=1), "second")),
+        )
+        is None
+    )
+    table.clock.sleep(1)
+    taken = table.claims.take(TARGET, claim, finding(id="b"), provisional(finding_id="b"), THEIRS)
+    assert taken is not None
+    later = ((NOW + timedelta(hours=1), "third"),)
+    assert conclude(table, taken, THEIRS, decision=None, timeline=later, state=State.PARTIAL) is None
+
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert loaded.id == INCIDENT
+    assert loaded.target == TARGET
+    assert (loaded.state, loaded.mode) == (State.PARTIAL, Mode.ENFORCE)
+    assert (loaded.rule, loaded.origin, loaded.bundle) == ("tor", "config/organization.yaml:3", "b" * 64)
+    assert loaded.reason == "a reason"
+    assert set(loaded.findings) == {finding().id, "a"}
+    assert set(loaded.types) == {"UnauthorizedAccess:EC2/TorClient", "Recon:EC2/Portscan", "Trojan:EC2/DropPoint"}
+    assert loaded.plan == plan
+    assert loaded.steps == steps
+    assert loaded.residual_risk == ("dns", "interfaces")
+    assert loaded.clocks == clocks
+    assert loaded.baseline == {"isolate": SECTION}
+    assert [text for _, text in loaded.timeline] == ["first", "second", "third"]
+    assert loaded.release == release
+
+
+def test_a_record_of_many_pages_is_read_whole(table: Table) -> None:
+    long = "x" * 100_000
+    for number in range(15):
+        found = finding(id=f"{number:03}", title=long)
+        table.store.add_finding(INCIDENT, found, message="m", raw=None)
+    begin(table)
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert len(loaded.findings) == 15
+
+
+def test_hundreds_of_unseen_findings_are_concluded_within_dynamodbs_limits(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DynamoDB takes expressions of 4 KB; an incident that can't be finished for days gathers many findings."""
+    claim = opened(table)
+    unseen = {f"{number:033}": claim.unseen[next(iter(claim.unseen))] for number in range(300)}
+    lengths = []
+    monkeypatch.setattr(
+        table.dynamodb,
+        "transact_write_items",
+        lambda TransactItems: lengths.extend(
+            len(each["Update"]["UpdateExpression"]) for each in TransactItems if "Update" in each
+        ),  # noqa: N803, E501
+    )
+    versions = {
+        key: type(each)(provisional(finding_id=key), each.types, each.updated_at) for key, each in unseen.items()
+    }
+    many = Claim(**{name: getattr(claim, name) for name in Claim.__slots__ if name != "unseen"}, unseen=versions)
+    assert conclude(table, many) is None
+    assert lengths
+    assert max(lengths) < 4096
+
+
+@pytest.mark.parametrize("call", ["begin", "conclude"])
+def test_other_errors_are_raised(table_with: Tables, call: str) -> None:
+    table = table_with("dynamodb:TransactWriteItems=AccessDeniedException")
+    claim = opened(table)
+    calls = {"begin": partial(begin, table), "conclude": partial(conclude, table, claim)}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        calls[call]()
