@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_socket
 
+from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
 from tests.stage import Stage, staged
 
@@ -20,6 +21,13 @@ CONFIG = Path(__file__).parents[1] / "config"
 def pytest_runtest_setup() -> None:
     # Unix sockets stay: the runner's own processes talk by them.
     pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _outside_any_incident() -> None:
+    """Begin every test without an incident and without credentials, whatever the one before left."""
+    INCIDENT.set(None)
+    MEMBER_CREDENTIALS.set(None)
 
 
 class Simulated(Protocol):

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an AWS error means for what to do next.
 
-Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Denied: a person has to
-change a permission. Everything else is final.
+Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Unreached: it never got to
+AWS. Denied: a person has to change a permission. Everything else is final.
 """
 
 from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as UnreachedError
 
 AwsError = (ClientError, BotoCoreError)
 """What a call to AWS may raise. Used in ``except`` clauses around single calls."""
@@ -75,9 +76,14 @@ def ambiguous(error: BaseException) -> bool:
     return isinstance(error, HTTPClientError)
 
 
+def unreached(error: BaseException) -> bool:
+    """Tell whether no connection came about, so that the call has no effect."""
+    return isinstance(error, UnreachedError)
+
+
 def transient(error: BaseException) -> bool:
     """Tell whether the same call may succeed later."""
-    return throttled(error) or ambiguous(error)
+    return throttled(error) or ambiguous(error) or unreached(error)
 
 
 def denied(error: BaseException) -> bool:

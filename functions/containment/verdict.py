@@ -42,7 +42,7 @@ def judge(results: Sequence[StepResult], finding_types: Iterable[str], interface
     failed = [result for result in results if result.outcome is StepOutcome.FAILED]
     gaps = "; ".join(f"{result.name} failed ({result.reason})" for result in failed)
     if not isolated:
-        why = gaps or "isolation is switched off by policy"
+        why = gaps or (isolation.reason if isolation is not None else "isolation is no step of this decision")
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         return Verdict(State.FAILED if wanted else State.PARTIAL, (RESIDUAL_INTERFACES,), f"not isolated: {why}")
     risks = [RESIDUAL_CONNECTIONS, RESIDUAL_DNS, RESIDUAL_METADATA]

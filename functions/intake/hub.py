@@ -53,8 +53,8 @@ class Hub:
         )
 
     def in_force(self) -> Standing:
-        """Return what was loaded last, loading it at a cold start."""
-        if self.standing is None:
+        """Return what was loaded last, loading it at a cold start, and again while something is wrong with it."""
+        if self.standing is None or self.standing.problem:
             return self.refreshed(self.records.control())
         return self.standing
 

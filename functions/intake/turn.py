@@ -12,7 +12,7 @@ from typing import Any
 from functions.aws import errors
 from functions.containment.contain import Job, contain, prepare_job
 from functions.containment.look import Sight, look
-from functions.containment.verdict import judge
+from functions.containment.verdict import RESIDUAL_INTERFACES, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
 from functions.incident.model import Incident, State, StepResult
@@ -130,7 +130,7 @@ class Turns:
         retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
         end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
         clocks = dict(end.conclusion.clocks)
-        if verdict.state is not State.FAILED:
+        if RESIDUAL_INTERFACES not in verdict.residual_risk:
             clocks.setdefault("isolated", hub.clock.now())
         conclusion = replace(
             end.conclusion,
@@ -170,7 +170,8 @@ class Turns:
         case = self._case
         now = case.hub.clock.now()
         clocks: dict[str, datetime] = dict(self._record.clocks) if self._record else {}
-        clocks.update({"received": case.message.received_at, "claimed": self._claimed_at})
+        if "isolated" not in clocks:  # a later finding on an isolated host does not begin the clock anew
+            clocks.update({"received": case.message.received_at, "claimed": self._claimed_at})
         for name, at in (("first_seen", case.finding.first_seen_at), ("created", case.finding.created_at)):
             if at is not None:
                 clocks.setdefault(name, at)

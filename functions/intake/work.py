@@ -45,21 +45,33 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
         log.write("evidence", level=logging.ERROR, outcome="failed", reason=f"the raw event was not kept: {unkept}")
     if end.retry is not None:
         raise RetryError(end.retry)
-    return TargetResult(case.target, end.outcome, end.conclusion.reason, incident)
+    return TargetResult(case.target, end.outcome, _sentence(end), incident)
 
 
 def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
     top = _top(claim)
+    if record is None or claim.unfinished:
+        return turns.take(claim, top)
     raises = top.mode.rank > claim.mode.rank
-    again = claim.unfinished or (claim.state in _UNSETTLED and top.mode.rank >= claim.mode.rank)
-    if record is not None and not raises and not again:
+    again = claim.state in _UNSETTLED and top.mode.rank == claim.mode.rank
+    if not raises and not again:
         return _merge(claim)
     end = turns.take(claim, top)
-    if record is not None and not claim.unfinished and end.conclusion.mode.rank < claim.mode.rank:
+    rank = end.conclusion.mode.rank
+    if rank < claim.mode.rank:
         return _merge(claim)
-    if not raises and not claim.unfinished and end.outcome is Outcome.ACTED:
-        return End(end.conclusion, Outcome.MERGED, end.retry)
+    if rank == claim.mode.rank and end.outcome is not Outcome.IGNORED:
+        return End(end.conclusion, Outcome.MERGED, end.retry)  # looked at anew, and nothing was raised
     return end
+
+
+def _sentence(end: End) -> str:
+    """Say what was done and by which line of policy."""
+    conclusion = end.conclusion
+    if end.outcome is not Outcome.ACTED or conclusion.decision is None:
+        return conclusion.reason
+    rule, origin = conclusion.decision.rule, conclusion.decision.origin
+    return f"{conclusion.state.value} by rule {rule!r} ({origin}): {conclusion.reason}"
 
 
 def _top(claim: Claim) -> Provisional:
@@ -89,7 +101,7 @@ def _tell(case: Case, incident: str, end: End, record: Incident | None) -> None:
     )
     for step in conclusion.steps:
         log.write("step", **where, step=step.name, outcome=step.outcome.value, reason=step.reason, error=step.error)
-    if decision is None or end.outcome in {Outcome.MERGED, Outcome.IGNORED}:
+    if decision is None or end.outcome is Outcome.MERGED:
         return
     if record is not None and (record.state, record.reason) == (conclusion.state, conclusion.reason):
         return  # a further try that came no further

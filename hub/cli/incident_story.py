@@ -60,21 +60,30 @@ class Telling:
 
 
 def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> None:
-    """Print the story; ``brief`` leaves out what the outcome says already."""
+    """Print the story; ``brief`` is the head alone."""
     incident = telling.incident
     screen.heading(incident.id, incident.state.value)
     screen.facts(_head(telling))
-    acted = any(step.outcome is not StepOutcome.PLANNED for step in incident.steps) and bool(incident.baseline)
+    if brief:
+        return
+    acted = bool(incident.baseline) and any(step.outcome is not StepOutcome.PLANNED for step in incident.steps)
     if acted:
         _tell_steps(screen, incident)
         _tell_facts(screen, telling)
     elif incident.plan:
         rows = [(call.step, in_words(call)) for call in incident.plan]
         screen.table(("step", "what would be done"), rows, title="Plan")
-    if not brief:
-        risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
-        screen.table(("residual risk", "what it means"), risks, title="What is left")
+    risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
+    screen.table(("residual risk", "what it means"), risks, title="What is left")
     tell_release(screen, incident)
+
+
+def tell_network(screen: Screen, telling: Telling) -> None:
+    """Print what each interface wears in each of the worlds."""
+    worlds = [WorldFacts(world) for _, world in telling.worlds]
+    rows = network_rows(telling.incident.target, worlds)
+    headings = [heading for heading, _ in telling.worlds]
+    _tell_change(screen, "interface", headings, rows, "Network: the groups of each interface")
 
 
 def tell_release(screen: Screen, incident: Incident) -> None:
@@ -142,7 +151,7 @@ def _tell_facts(screen: Screen, telling: Telling) -> None:
     incident, target = telling.incident, telling.incident.target
     headings = [heading for heading, _ in telling.worlds]
     worlds = [WorldFacts(world) for _, world in telling.worlds]
-    _tell_change(screen, "interface", headings, network_rows(target, worlds), "Network: the groups of each interface")
+    tell_network(screen, telling)
     for group in _quarantine_groups(incident):
         found = worlds[-1].group(group)
         if found is not None:

@@ -9,18 +9,26 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from hub.cli.plain import plain
 
-BAD_USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+BUG = 70
+"""Exit codes beside those of the subcommands; 2 is bad usage everywhere."""
+
+TRACEBACK = "CORDON_TRACEBACK"
+"""Environment variable for those who look for a bug in Cordon itself."""
+
 _SUBCOMMANDS = {
     "demo": ("hub.cli.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
     "simulate": ("hub.cli.simulate", "simulate", "What would Cordon do with these findings?"),
@@ -51,23 +59,50 @@ class Cordon(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in _SUBCOMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand, and flush: what can't be written must not show up after the exit code is given."""
+        try:
+            outcome = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read has gone away. Without this the interpreter complains when it flushes at exit.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt, EOFError):
+            raise
+        except Exception as error:  # the outermost border: a person gets a sentence, whatever happened
+            if os.environ.get(TRACEBACK):
+                raise
+            raise _Bug(error) from error
+        return outcome
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run, and exit: 0, what the subcommand says, 2 for bad usage, 130 when interrupted."""
         given = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         try:
             outcome = super().main(given, *rest, **extra)
-            sys.stdout.flush()
-        except click.exceptions.Abort:
+        except click.Abort:
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # Whoever read has gone away; without this the interpreter complains when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.exit(BROKEN_PIPE)
         except click.ClickException as error:
             _report(error, as_json=_wants_json(given))
             sys.exit(error.exit_code)
         sys.exit(outcome if isinstance(outcome, int) else 0)
+
+
+class _Bug(click.ClickException):
+    """Something that Cordon did not expect: told in one line, because a traceback helps nobody but its authors."""
+
+    exit_code = BUG
+
+    def __init__(self, error: Exception) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        super().__init__(
+            f"this is a bug in Cordon, please report it: {type(error).__name__}: {error}{place}. "
+            f"{TRACEBACK}=1 shows the whole traceback."
+        )
 
 
 def _report(error: click.ClickException, *, as_json: bool) -> None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hub.policy.compile import Compiled, compile_config
+from hub.policy.compile import compile_config
+from hub.policy.lock import Lock
 from hub.simulation.errors import FaultError
 from hub.simulation.events import SourceEvent, load, targets_named
 from hub.simulation.faults import Fault, parse_fault
 from hub.simulation.run import Request
 from hub.simulation.world_file import load_world
-from hub.simulation.world_spec import Organization, WorldSpec
+from hub.simulation.world_spec import DEFAULT_FORENSICS, DEFAULT_HUB, Organization, WorldSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,27 @@ def request_of(wishes: Wishes, **settings: Any) -> Request:
     faults = _faults(wishes.faults)
     events = load(wishes.files)
     compiled = compile_config(wishes.config)
-    spec = load_world(wishes.world) if wishes.world is not None else world_named(events, compiled, wishes.ou)
+    if wishes.world is None:
+        spec = world_named(events, compiled.lock, wishes.ou)
+    else:
+        spec = load_world(wishes.world)
+        if spec.organization == Organization():
+            # A world file need not name the organisation; the policy is for the one of the lock file alone.
+            spec = replace(spec, organization=_organization(compiled.lock))
     return Request(events, compiled.data, spec, faults=faults, **settings)
 
 
-def world_named(events: Sequence[SourceEvent], compiled: Compiled, ou: str) -> WorldSpec:
+def world_named(events: Sequence[SourceEvent], lock: Lock, ou: str) -> WorldSpec:
     """Return a world with the accounts and instances that the events name, in the organisation of the lock file."""
     targets, accounts = targets_named(events)
-    lock = compiled.lock
-    organization = Organization()
-    organization = replace(organization, id=lock.organization, hub=lock.hub or organization.hub)
-    if lock.forensics:
-        organization = replace(organization, forensics=lock.forensics)
-    return replace(WorldSpec.from_targets(targets, ou), organization=organization).with_accounts(accounts, ou)
+    spec = replace(WorldSpec.from_targets(targets, ou), organization=_organization(lock))
+    return spec.with_accounts(accounts, ou)
+
+
+def _organization(lock: Lock) -> Organization:
+    """Return the organisation of the lock file; where that names no forensics account, one that is not the hub."""
+    forensics = lock.forensics or next(each for each in (DEFAULT_FORENSICS, DEFAULT_HUB) if each != lock.hub)
+    return Organization(lock.organization, lock.hub, forensics)
 
 
 def _faults(specifications: Sequence[str]) -> tuple[Fault, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -28,6 +28,7 @@ _STYLES = {
     "contained": "bold green",
     "released": "green",
     "done": "green",
+    "ok": "green",
     "awaiting-approval": "bold yellow",
     "planned": "yellow",
     "partial": "bold yellow",
@@ -87,11 +88,14 @@ class Screen:
         if grid.row_count:
             self._print(Padding(grid, (0, 0, 0, _INDENT)))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", header: bool = True
+    ) -> None:
         """Print a table, or nothing if there are no rows. Cells of the name ``outcome`` or ``state`` are coloured."""
         table = Table(
             box=box.SIMPLE_HEAD if self.rich else None,
             show_edge=False,
+            show_header=header,
             pad_edge=False,
             padding=(0, 2, 0, 0),
             header_style="bold" if self.rich else "",
@@ -116,26 +120,15 @@ class Screen:
         self._console.file.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
 
     @contextmanager
-    def working(self, text: str) -> Iterator[Progress]:
+    def working(self, text: str) -> Iterator[None]:
         """Show that something goes on: a spinner on a terminal, a line elsewhere."""
-        if not self.rich:
+        if self.rich:
+            with self._console.status(said(text)):
+                yield
+        else:
             self.line(f"{text} ...", indent=_INDENT)
-            yield Progress()
-            return
-        with self._console.status(said(text)) as status:
-            yield Progress(lambda more: status.update(said(f"{text}: {more}")))
-
-
-class Progress:
-    """Takes notes of how far something is; without a terminal they are dropped."""
-
-    def __init__(self, show: Callable[[str], None] | None = None) -> None:
-        self._show = show
-
-    def note(self, text: str) -> None:
-        """Tell what has just happened."""
-        if self._show is not None:
-            self._show(text)
+            self._console.file.flush()
+            yield
 
 
 def said(text: object, style: str = "") -> Text:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from hub.cli.logs import logs
-from hub.cli.plain import plain
+from hub.cli.refusal import refuse
 
 _NO_LATER_THAN = 2100
 _NO_EARLIER_THAN = 2000
@@ -134,11 +134,11 @@ def simulate(
         with logs(shown=as_json or with_log):
             ended = run(request)
     except PolicyErrors as error:
-        return _refuse(error.to_json(), as_json=as_json, summary="the policy does not compile: nothing was run")
+        return refuse(error.to_json(), as_json=as_json, summary="The policy does not compile: nothing was run.")
     except UsageError as error:
-        return _refuse([{"text": text, "message": text} for text in error.problems], as_json=as_json)
+        return refuse([{"message": text} for text in error.problems], as_json=as_json)
     except SimulationError as error:
-        return _refuse([{"text": str(error), "message": str(error)}], as_json=as_json)
+        return refuse([{"message": str(error)}], as_json=as_json)
     if as_json:
         click.echo(json.dumps(ended.document(), indent=2, default=str))
     else:
@@ -146,14 +146,3 @@ def simulate(
 
         tell(ended, directory)
     return 1 if ended.dead_lettered else 0
-
-
-def _refuse(errors: Sequence[dict[str, Any]], *, as_json: bool, summary: str = "") -> int:
-    if as_json:
-        click.echo(json.dumps({"schema": 1, "errors": errors}, indent=2))
-    else:
-        for each in errors:
-            click.echo(plain(each["text"]), err=True)
-        if summary:
-            click.echo(f"Error: {summary}", err=True)
-    return 2

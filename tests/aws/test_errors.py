@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import (
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
@@ -25,7 +26,7 @@ def client_error(code: str, status: int, message: str = "no") -> ClientError:
 
 
 URL = "https://ec2.eu-west-1.amazonaws.com"
-FINAL, THROTTLED, AMBIGUOUS, DENIED = "final", "throttled", "ambiguous", "denied"
+FINAL, THROTTLED, AMBIGUOUS, UNREACHED, DENIED = "final", "throttled", "ambiguous", "unreached", "denied"
 TABLE: list[tuple[BaseException, str, str]] = [
     (client_error("RequestLimitExceeded", 503), "RequestLimitExceeded", THROTTLED),
     (client_error("ThrottlingException", 400), "ThrottlingException", THROTTLED),
@@ -35,8 +36,9 @@ TABLE: list[tuple[BaseException, str, str]] = [
     (client_error("InternalError", 500), "InternalError", AMBIGUOUS),
     (client_error("Unavailable", 503), "Unavailable", AMBIGUOUS),
     (ReadTimeoutError(endpoint_url=URL), "timeout", AMBIGUOUS),
-    (ConnectTimeoutError(endpoint_url=URL), "timeout", AMBIGUOUS),
-    (EndpointConnectionError(endpoint_url=URL), "timeout", AMBIGUOUS),
+    (ConnectTimeoutError(endpoint_url=URL), "ConnectTimeoutError", UNREACHED),
+    (EndpointConnectionError(endpoint_url=URL), "EndpointConnectionError", UNREACHED),
+    (ConnectionClosedError(endpoint_url=URL), "timeout", AMBIGUOUS),
     (client_error("UnauthorizedOperation", 403), "UnauthorizedOperation", DENIED),
     (client_error("AccessDenied", 403), "AccessDenied", DENIED),
     (client_error("AccessDeniedException", 400), "AccessDeniedException", DENIED),
@@ -53,8 +55,9 @@ def test_meaning(error: BaseException, code: str, meaning: str) -> None:
     assert errors.code(error) == code
     assert errors.throttled(error) == (meaning == THROTTLED)
     assert errors.ambiguous(error) == (meaning == AMBIGUOUS)
+    assert errors.unreached(error) == (meaning == UNREACHED)
     assert errors.denied(error) == (meaning == DENIED)
-    assert errors.transient(error) == (meaning in {THROTTLED, AMBIGUOUS})
+    assert errors.transient(error) == (meaning in {THROTTLED, AMBIGUOUS, UNREACHED})
 
 
 def test_every_code_that_the_sdk_calls_throttling_is_transient() -> None:

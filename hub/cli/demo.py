@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``cordon demo``: Cordon at work in a simulated organisation, checked as it goes.
+
+Exit codes: 0 everything came as it should, 1 something did not, 2 bad usage or a policy that does not compile.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli.logs import logs
+from hub.cli.refusal import refuse
+
+if TYPE_CHECKING:
+    from hub.demo.checks import Check
+    from hub.policy.compile import Compiled
+    from hub.simulation.run import Ended
+
+_HELP = """Watch Cordon contain a host in a simulated organisation.
+
+Five incidents in one organisation: a host that is contained at once, one that waits for approval, a forged finding, a
+storm of duplicates, a sample finding. Then the first host is put back. It takes some ten seconds and touches nothing
+outside this process.
+
+\b
+Exit codes:
+  0  everything came as it should
+  1  something did not; the last lines say what
+  2  bad usage, or the policy does not compile
+"""
+
+
+@click.command("demo", help=_HELP, short_help="Watch Cordon contain a host in a simulated organisation.")
+@click.option(
+    "--config",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory of the policy files.  [default: config, or the one that comes with Cordon]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the story.")
+def demo(*, directory: Path | None, as_json: bool) -> int:
+    """Play the demonstration and return the exit code."""
+    # Everything below takes its time to import.
+    from hub.policy.compile import compile_config  # noqa: PLC0415
+    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
+    from hub.simulation.errors import SimulationError  # noqa: PLC0415
+
+    config = directory or _shipped_config()
+    if config is None:
+        raise click.UsageError("there is no directory config here: name one with --config")
+    try:
+        compiled = compile_config(config)
+        with logs(shown=False):
+            return _play(compiled, config, as_json=as_json)
+    except PolicyErrors as error:
+        return refuse(error.to_json(), as_json=as_json, summary="The policy does not compile: nothing was run.")
+    except SimulationError as error:
+        return refuse([{"message": str(error)}], as_json=as_json)
+
+
+def _shipped_config() -> Path | None:
+    """Return the policy to show: that of the working directory, or the one beside the package."""
+    here, beside = Path("config"), Path(__file__).resolve().parents[2] / "config"
+    return next((each for each in (here, beside) if (each / "organization.yaml").is_file()), None)
+
+
+def _play(compiled: Compiled, config: Path, *, as_json: bool) -> int:
+    from hub.cli.demo_story import DemoStory  # noqa: PLC0415 - imports rich
+    from hub.cli.screen import Screen  # noqa: PLC0415 - imports rich
+    from hub.demo.checks import check_release, check_scene  # noqa: PLC0415
+    from hub.demo.play import begin, request_for  # noqa: PLC0415
+    from hub.demo.scenes import API, SCENES  # noqa: PLC0415
+    from hub.simulation.run import deployed  # noqa: PLC0415
+
+    started = time.monotonic()
+    screen = Screen(io.StringIO() if as_json else None)
+    story = DemoStory(screen, config)
+    request = request_for(compiled.data)
+    checks: list[Check] = []
+    with ExitStack() as stack:
+        with screen.working("Building the organisation"):
+            play = begin(stack.enter_context(deployed(request)), request)
+        story.opening(play, compiled.digest)
+        for number, scene in enumerate(SCENES, 1):
+            story.scene(number, scene.title, scene.what)
+            with screen.working("Handing the findings over"):
+                played = play.scene(scene)
+            checks += story.played(play, played, check_scene(played))
+        story.scene(len(SCENES) + 1, "The first host is put back", "A person has looked at it and releases it.")
+        with screen.working("Releasing"):
+            released = play.release()
+        ended = play.ended()
+        trips = [ended.round_trips(incident) for incident in ended.incidents if incident.target == API]
+        checks += story.release(play, released, check_release(play, released, trips[0] if trips else None))
+    seconds = time.monotonic() - started
+    story.closing(play, checks, seconds)
+    if as_json:
+        click.echo(json.dumps(_document(ended, checks, seconds), indent=2))
+    return 0 if all(check.held for check in checks) else 1
+
+
+def _document(ended: Ended, checks: Sequence[Check], seconds: float) -> dict[str, Any]:
+    """Return the demonstration as plain data; ``simulation`` has the shape of ``cordon simulate --json``."""
+    return {
+        "schema": 1,
+        "held": all(check.held for check in checks),
+        "seconds": round(seconds, 1),
+        "checks": [asdict(check) for check in checks],
+        "simulation": ended.document(),
+    }

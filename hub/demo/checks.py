@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to come of the demonstration: checked every time, read from the simulated cloud where that can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from functions.finding.model import Target
+from functions.incident.model import Incident, State
+from hub.demo.play import Play, Played, World
+from hub.demo.scenes import API, RELEASE
+
+_MOST_ROUND_TRIPS = 6
+"""With a quarantine group that is still to be made, as it is in a VPC's first incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that must be so; ``found`` tells what was there instead."""
+
+    scene: str
+    what: str
+    held: bool
+    found: str = ""
+
+
+def check_scene(played: Played) -> list[Check]:
+    """Return the checks of one scene."""
+    return list(_CHECKS[played.scene.name](played))
+
+
+def check_release(play: Play, incident: Incident | None, round_trips: int | None) -> list[Check]:
+    """Return the checks of the release, and of the way to the isolation."""
+    state = incident.state.value if incident else play.refused or "no incident"
+    before, after = _host(play.before, API), _host(play.released or {}, API)
+    kept = len(_snapshots(play.released or {}, API))
+    return [
+        Check(RELEASE, "the incident is released", state == State.RELEASED.value, state),
+        Check(RELEASE, "the host is as it was before", bool(before) and before == after, _difference(before, after)),
+        Check(RELEASE, "the evidence is kept", kept == len(before.get("volumes", ())), f"{kept} snapshots"),
+        Check(
+            RELEASE,
+            f"it took at most {_MOST_ROUND_TRIPS} round trips to isolate the host",
+            round_trips is not None and round_trips <= _MOST_ROUND_TRIPS,
+            f"{round_trips}",
+        ),
+    ]
+
+
+def _contain(played: Played) -> Iterator[Check]:
+    yield _ended(played, {"acted"})
+    states = [incident.state.value for incident in played.of(API)]
+    yield _check(played, "the host has one incident, and it is contained", states == ["contained"], ", ".join(states))
+    host, groups = _host(played.after, API), {group["id"]: group for group in played.after.get("security_groups", ())}
+    worn = {group for eni in host.get("enis", ()) for group in eni["groups"]}
+    closed = len(worn) == 1 and not groups[next(iter(worn))]["egress"] and not worn & _worn(played.before)
+    yield _check(played, "both interfaces wear one new group that lets nothing out", closed, ", ".join(sorted(worn)))
+    yield _one_set(played)
+    protected = bool(host.get("termination_protection") and host.get("stop_protection"))
+    yield _check(played, "the host can't be terminated or stopped", protected)
+
+
+def _approve(played: Played) -> Iterator[Check]:
+    yield _ended(played, {"awaiting-approval"})
+    planned = any(incident.plan for incident in played.of(played.scene.host))
+    yield _check(played, "there is a plan to approve", planned)
+    yield _untouched(played)
+
+
+def _rejected(played: Played) -> Iterator[Check]:
+    yield _ended(played, {"rejected"})
+    yield _check(played, "no incident was opened", not played.of(played.scene.host))
+    yield _untouched(played)
+
+
+def _storm(played: Played) -> Iterator[Check]:
+    yield _ended(played, {"duplicate", "merged"})
+    number = len(played.of(API))
+    yield _check(played, "the host still has one incident", number == 1, f"{number} incidents")
+    yield _one_set(played)
+    yield _untouched(played)
+
+
+def _sample(played: Played) -> Iterator[Check]:
+    yield _ended(played, {"observed"})
+    yield _untouched(played)
+
+
+_CHECKS: Mapping[str, Callable[[Played], Iterator[Check]]] = {
+    "contain": _contain,
+    "approve": _approve,
+    "forged": _rejected,
+    "storm": _storm,
+    "sample": _sample,
+}
+
+
+def _check(played: Played, what: str, held: object, found: str = "") -> Check:
+    return Check(played.scene.name, what, bool(held), found)
+
+
+def _ended(played: Played, expected: set[str]) -> Check:
+    what = f"every delivery ended as {' or '.join(sorted(expected))}"
+    return _check(played, what, set(played.outcomes) <= expected, ", ".join(sorted(set(played.outcomes))))
+
+
+def _untouched(played: Played) -> Check:
+    return _check(played, "nothing in any account was changed", played.before == played.after)
+
+
+def _one_set(played: Played) -> Check:
+    volumes = sorted(volume["id"] for volume in _host(played.after, API).get("volumes", ()))
+    snapshots = sorted(each["volume"] for each in _snapshots(played.after, API))
+    return _check(
+        played,
+        "there is one set of snapshots, one for each volume",
+        volumes == snapshots,
+        f"{len(snapshots)} snapshots",
+    )
+
+
+def _host(world: World, host: Target) -> Mapping[str, Any]:
+    place = (host.account, host.region, host.instance)
+    instances = world.get("instances", ())
+    return next((each for each in instances if (each["account"], each["region"], each["id"]) == place), {})
+
+
+def _snapshots(world: World, host: Target) -> list[Mapping[str, Any]]:
+    return [each for each in world.get("snapshots", ()) if each["account"] == host.account]
+
+
+def _worn(world: World) -> set[str]:
+    return {group for instance in world["instances"] for eni in instance["enis"] for group in eni["groups"]}
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return ", ".join(key for key in before if before[key] != after.get(key))
