@@ -53,7 +53,8 @@ def prove_product(value: object, field: str, *, folder: str, claimed: bool) -> a
     if parts.resource == f"{folder}/aws/guardduty" and not parts.account:
         return parts
     name = f"{path[1]}/{path[2]}"
-    if path[1].isdecimal() or parts.account:
+    custom = path[1].isdecimal() or parts.account
+    if custom and claimed:
         raise RejectedError(f"{field} {show(value)} is a custom product: nothing proves that GuardDuty made it")
     if claimed or claims(path[2], None):
         raise RejectedError(f"the finding claims to be GuardDuty's, but {field} {show(value)} is not GuardDuty's")

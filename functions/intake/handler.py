@@ -141,11 +141,10 @@ def _received_at(envelope: object, record: Mapping[str, Any], now: datetime) -> 
     text = envelope.get("time") if isinstance(envelope, dict) else None
     try:
         taken = datetime.fromisoformat(str(text))
-    except ValueError:
+        taken = taken.astimezone(UTC) if taken.tzinfo is not None else queued
+    except (ValueError, OverflowError):
         return queued
-    if taken.tzinfo is None or queued - taken < _TRUSTED_DELAY:
-        return queued
-    return taken
+    return queued if queued - taken < _TRUSTED_DELAY else taken
 
 
 def _at(error: Exception) -> str:

@@ -83,7 +83,7 @@ class Screen:
         grid.add_column(style="dim" if self.rich else "", no_wrap=True, min_width=11)
         grid.add_column(ratio=1)
         for label, value in rows:
-            if value not in ("", None):
+            if value not in ("", None, ()):
                 grid.add_row(said(label), said(value))
         if grid.row_count:
             self._print(Padding(grid, (0, 0, 0, _INDENT)))
@@ -132,8 +132,14 @@ class Screen:
 
 
 def said(text: object, style: str = "") -> Text:
-    """Return text that is safe to print; line breaks stay. A Text is taken to be safe already."""
-    return text if isinstance(text, Text) else Text(plain(text, keep="\n"), style=style)
+    """Return text that is safe to print. A tuple is several lines; a line break within a text is spelled out.
+
+    A Text is taken to be safe already.
+    """
+    if isinstance(text, Text):
+        return text
+    lines = text if isinstance(text, tuple) else (text,)
+    return Text("\n").join(Text(plain(line), style=style) for line in lines)
 
 
 def coloured(outcome: object) -> Text:

@@ -98,7 +98,7 @@ class OuPath(click.ParamType[str]):
 @click.option(
     "--parallel", type=click.IntRange(1, 100), default=1, metavar="N", help="Hand each event over N times at once."
 )
-@click.option("--fault", "faults", multiple=True, metavar="SPEC", help="Let calls go wrong; see below. Repeatable.")
+@click.option("--fault", "faults", multiple=True, metavar="SPEC", help="Let calls go wrong; see above. Repeatable.")
 @click.option("--then-release", is_flag=True, help="Release every contained host at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the story.")
 @click.option("-v", "--log", "with_log", is_flag=True, help="Print the functions' logs to standard error.")

@@ -28,22 +28,26 @@ class WorldFacts:
         """Return a security group, or None."""
         return self._groups.get(group)
 
-    def called(self, groups: Sequence[str]) -> str:
-        """Return groups as ``name (id)``, one a line."""
-        return "\n".join(f"{self._groups[each]['name']} ({each})" if each in self._groups else each for each in groups)
+    def called(self, groups: Sequence[str]) -> tuple[str, ...]:
+        """Return groups as ``name (id)``."""
+        return tuple(f"{self._groups[each]['name']} ({each})" if each in self._groups else each for each in groups)
 
     def snapshots(self, incident: str) -> list[Mapping[str, Any]]:
         """Return the snapshots that say they belong to an incident."""
         return [each for each in self._world["snapshots"] if incident in each["tags"].values()]
 
 
-def merged(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[tuple[str, ...]]]:
+Cell = str | tuple[str, ...]
+"""What a table's cell says: one line or several."""
+
+
+def merged(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> tuple[list[str], list[tuple[Cell, ...]]]:
     """Return headings and rows in which worlds that agree in every row share one column.
 
     The first cell of a row is its name, the others are what it is in each world.
     """
     names_and_cells = [(row[0], row[1:]) for row in rows]
-    columns: dict[tuple[str, ...], str] = {}
+    columns: dict[tuple[Cell, ...], str] = {}
     for number, heading in enumerate(headings):
         column = tuple(cells[number] for _, cells in names_and_cells)
         columns[column] = f"{columns[column]}, {heading}" if column in columns else heading
@@ -51,7 +55,7 @@ def merged(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list
     return list(columns.values()), [(name, *row) for (name, _), row in zip(names_and_cells, together, strict=True)]
 
 
-def network_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[str, ...]]:
+def network_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[Cell, ...]]:
     """Yield each interface with the groups that it wears in each of the worlds."""
     worn = [_worn(world, target) for world in worlds]
     for interface in dict.fromkeys(each for world in worn for each in world):
@@ -90,7 +94,7 @@ def _place(target: Target) -> tuple[str, str, str]:
     return target.account, target.region, target.instance
 
 
-def _worn(world: WorldFacts, target: Target) -> dict[str, str]:
+def _worn(world: WorldFacts, target: Target) -> dict[str, Cell]:
     instance = world.instance(target)
     return {eni["id"]: world.called(eni["groups"]) for eni in instance["enis"]} if instance else {}
 

@@ -83,6 +83,11 @@ class FaultPlan:
         self._lock = threading.Lock()
         self._met: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
 
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Add faults, counted from now."""
+        with self._lock:
+            self._met.extend((fault, 0) for fault in faults)
+
     def take(self, service: str, operation: str) -> str | None:
         """Return the WHAT that this attempt meets, or None; the first specification that is not used up decides."""
         with self._lock:

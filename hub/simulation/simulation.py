@@ -131,6 +131,10 @@ class Simulation:
         with self.transport.lock:
             return read_world(self.names)
 
+    def inject(self, faults: Iterable[Fault]) -> None:
+        """Let these faults hold from now on, counted from now."""
+        self._faults.add(faults)
+
     def backstage(self) -> AbstractContextManager[None]:
         """Call AWS without record, latency or faults, even while a delivery is in hand."""
         return backstage()
