@@ -158,7 +158,7 @@ class Turns:
     def _no_way_in(self, top: Provisional, reason: str) -> End:
         """End without having seen the host. An enforcing rule wants another try; others are recorded unplanned."""
         if top.mode is not Mode.ENFORCE:
-            return self._recorded_only(top, f"recorded without a plan, because {reason}")
+            return self._recorded_only(top, "; ".join([*top.reasons, f"recorded without a plan, because {reason}"]))
         state = State.FAILED
         if self._record is not None and self._record.baseline:
             state = State.PARTIAL

@@ -181,7 +181,7 @@ STEP = Step(
         "ec2:DescribeNetworkInterfaces",
         "ec2:ModifyNetworkInterfaceAttribute",
     ),
-    release_permissions=("ec2:DescribeSecurityGroups", "ec2:ModifyNetworkInterfaceAttribute"),
+    release_permissions=("ec2:ModifyNetworkInterfaceAttribute",),
     observe=observe,
     baseline=baseline,
     plan=plan,

@@ -77,15 +77,17 @@ def apply(task: Task, prepared: Any) -> StepResult:
 
 def verify(task: Task, result: StepResult) -> StepResult:
     """Read the attributes and the volumes back; a setting that isn't there fails its part."""
-    observed = observe(task.member)
+    read_volumes = partial(_volumes_let_go, task)
+    volumes, observed = task.member.pool.all([read_volumes, partial(observe, task.member)])
     wrong: list[Part] = []
     for part in result.parts:
-        if part.outcome is not StepOutcome.DONE or part.what == VOLUMES:
+        if part.outcome is not StepOutcome.DONE:
             continue
-        value = observed[part.what]
+        value = volumes if part.what == VOLUMES else observed[part.what]
+        wanted = () if part.what == VOLUMES else ATTRIBUTES[part.what][2]
         if isinstance(value, Exception):
             wrong.append(failed_part(part.what, value))
-        elif value != ATTRIBUTES[part.what][2]:
+        elif value != wanted:
             wrong.append(Part(part.what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True))
     if not wrong:
         return result
@@ -121,6 +123,25 @@ def _reader(member: Member, name: str) -> Callable[[], Any]:
         return answer[ATTRIBUTES[name][0]]["Value"]
 
     return read
+
+
+def _volumes_let_go(task: Task) -> Any:
+    """Return the volumes of the baseline that would go with the host, or the error that reading raised."""
+    kept = {volume["id"] for volume in task.section[VOLUMES]}
+    try:
+        answer = task.member.ec2.describe_instances(InstanceIds=[task.host.id])
+    except errors.AwsError as error:
+        return error
+    mappings = [
+        mapping["Ebs"]
+        for reservation in answer["Reservations"]
+        for instance in reservation["Instances"]
+        for mapping in instance.get("BlockDeviceMappings", [])
+        if "Ebs" in mapping
+    ]
+    return tuple(
+        each["VolumeId"] for each in mappings if each["VolumeId"] in kept and each.get("DeleteOnTermination", False)
+    )
 
 
 def _changes(task: Task) -> list[tuple[str, dict[str, Any]]]:
@@ -184,7 +205,7 @@ def _modify(ec2: AwsClient, instance: str, parameters: dict[str, Any]) -> None:
 
 STEP = Step(
     name=NAME,
-    permissions=("ec2:DescribeInstanceAttribute", "ec2:ModifyInstanceAttribute"),
+    permissions=("ec2:DescribeInstanceAttribute", "ec2:DescribeInstances", "ec2:ModifyInstanceAttribute"),
     release_permissions=("ec2:DescribeInstanceAttribute", "ec2:ModifyInstanceAttribute"),
     observe=observe,
     baseline=baseline,

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.once import make_once
+from functions.incident.ids import new_token
 from functions.incident.model import Part, PlannedCall, StepOutcome
 from functions.steps.access import Access, rules_of
 from functions.steps.quarantine import STATUS_TAG, STATUS_VALUE
@@ -100,35 +101,44 @@ def ensure(task: Task) -> Prepared | Part:
     if isinstance(task.observed, Exception):
         raise GroupError(f"the recorded groups could not be read: {errors.message(task.observed)}") from task.observed
     if task.resumed:
-        group = _found_by_incident(task)
-        found = _read(task, group) if group else None
-        if group and found and _only_ours(task, found):
-            return _furnish(task, group, fresh=False)
+        for found in _made_by_incident(task, f"{_name(task)}*"):
+            if _only_ours(task, found):
+                return _furnish(task, str(found["GroupId"]), fresh=False)
     return _make(task)
 
 
 def _make(task: Task) -> Prepared | Part:
-    try:
-        return _furnish(task, _create(task, _name(task)), fresh=True)
-    except ClientError as error:
-        if errors.code(error) != _DUPLICATE_NAME:
-            raise
-    # The name is taken: by a group of ours that was recorded meanwhile, or by anyone. Only the record tells.
-    recorded = task.member.records.group(task.member.target, record_name(task))
-    if recorded is not None and recorded != task.member.groups.get(record_name(task)):
-        group = _read(task, recorded)
-        if group is not None and _as_it_should_be(task, group):
-            return Prepared(recorded)
-    return _furnish(task, _create(task, f"{_name(task)}-{task.member.incident}"), fresh=True)
+    made = _create(task, _name(task))
+    if made is None:
+        # The name is taken: by a group of ours that was recorded meanwhile, or by anyone. Only the record tells.
+        recorded = task.member.records.group(task.member.target, record_name(task))
+        if recorded is not None and recorded != task.member.groups.get(record_name(task)):
+            group = _read(task, recorded)
+            if group is not None and _as_it_should_be(task, group):
+                return Prepared(recorded)
+        own_name = f"{_name(task)}-{task.member.incident}"
+        # Whoever spoilt the group that this incident made knows that name too, but never the next one.
+        made = _create(task, own_name) or _create(task, f"{own_name}-{new_token()}")
+    if made is None:
+        raise GroupError("every name for a quarantine group is taken")
+    return _furnish(task, made, fresh=True)
 
 
-def _create(task: Task, name: str) -> str:
+def _create(task: Task, name: str) -> str | None:
+    """Return the id of the new group, or None where the name is taken."""
     ec2 = task.member.ec2
-    return make_once(
-        lambda: str(ec2.create_security_group(**_parameters(task, name))["GroupId"]),
-        lambda: _found_by_incident(task),
-        task.member.clock,
-    )
+
+    def look_up() -> str | None:
+        return next((str(group["GroupId"]) for group in _made_by_incident(task, name)), None)
+
+    try:
+        return make_once(
+            lambda: str(ec2.create_security_group(**_parameters(task, name))["GroupId"]), look_up, task.member.clock
+        )
+    except ClientError as error:
+        if errors.code(error) == _DUPLICATE_NAME:
+            return None
+        raise
 
 
 def _furnish(task: Task, group: str, *, fresh: bool) -> Prepared | Part:
@@ -192,17 +202,20 @@ def _has_access(task: Task, group: str) -> bool:
     return found is not None and access_of(task).rules <= rules_of(found)
 
 
-def _found_by_incident(task: Task) -> str | None:
-    """Return the group that an earlier attempt of this incident made, if there is one."""
+def _made_by_incident(task: Task, name: str) -> list[Mapping[str, Any]]:
+    """Return the groups that an earlier attempt of this incident made under a name, in which ``*`` is any text.
+
+    The tag alone could be on anyone's group, production's too; but a group's name can't be changed once it is made.
+    """
     member = task.member
     answer = member.ec2.describe_security_groups(
         Filters=[
             {"Name": f"tag:{member.incident_tag}", "Values": [member.incident]},
             {"Name": "vpc-id", "Values": [str(task.host.vpc)]},
+            {"Name": "group-name", "Values": [name]},
         ]
     )
-    groups = [group for group in answer["SecurityGroups"] if group.get("OwnerId") == member.target.account]
-    return groups[0]["GroupId"] if groups else None
+    return [group for group in answer["SecurityGroups"] if group.get("OwnerId") == member.target.account]
 
 
 def _read(task: Task, group: str) -> Mapping[str, Any] | None:

@@ -57,7 +57,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
         if not made:
             made = make_once(lambda: _create_set(task), lambda: _find(task) or None, task.member.clock)
     except errors.AwsError as error:
-        if errors.transient(error):
+        if errors.throttled(error):
             return conclude(NAME, [failed_part("the set", error)], {"snapshots": made})
         reason = f"refused ({errors.message(error)}), so each volume was snapshotted by itself"
         refused = [Part("the set", StepOutcome.SKIPPED, reason)]

@@ -56,7 +56,7 @@ class DemoStory:
             for each in played.handed:
                 outcome = each.result.outcome.value if each.result else "dead-lettered"
                 reason = each.result.reason if each.result else str(each.delivered.error)
-                screen.table(("outcome", "finding"), [(outcome, f"{each.delivered.event.file}\n{reason}")])
+                screen.table(("outcome", "finding"), [(outcome, (each.delivered.event.file, reason))])
             for incident in incidents:
                 worlds = [("before", played.before), ("after", played.after)]
                 tell_incident(screen, self._telling(play, incident, worlds), brief=name == "sample")
@@ -127,12 +127,10 @@ class DemoStory:
         )
 
 
-def _summary(played: Played) -> tuple[str, str, str, str]:
+def _summary(played: Played) -> tuple[str | tuple[str, ...], ...]:
     incidents = played.of(played.scene.host)
     took = time_to_contain_ms(incidents[0]) if incidents and played.scene.name == "contain" else None
     reasons = Counter(each.result.reason for each in played.handed if each.result)
     why = incidents[0].reason if incidents and played.scene.name != "storm" else reasons.most_common(1)[0][0]
-    outcomes = "\n".join(
-        f"{outcome} x{number}" if number > 1 else outcome for outcome, number in Counter(played.outcomes).items()
-    )
+    outcomes = tuple(f"{outcome} x{n}" if n > 1 else outcome for outcome, n in Counter(played.outcomes).items())
     return played.scene.name, outcomes, f"{took} ms" if took is not None else "-", why

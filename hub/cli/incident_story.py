@@ -16,7 +16,7 @@ from functions.finding.model import Finding
 from functions.incident.model import Incident, RestoredItem, StepOutcome
 from hub.cli.planned import in_words
 from hub.cli.screen import Screen
-from hub.cli.world_facts import WorldFacts, merged, network_rows, protection_rows, rule_rows, tag_rows
+from hub.cli.world_facts import Cell, WorldFacts, merged, network_rows, protection_rows, rule_rows, tag_rows
 from hub.simulation.run import time_to_contain_ms
 from hub.simulation.world_spec import WorldSpec
 
@@ -116,18 +116,16 @@ def _head(telling: Telling) -> list[tuple[str, object]]:
         severity = finding.severity
         score = f" {severity.score:g}" if severity.score is not None else ""
         sample = ", a sample" if finding.sample else ""
-        kinds = ", ".join(finding.types)
-        rows.append(
-            (
-                "finding" if not rows else "",
-                f"{_short(finding.title)}\n{kinds} ({severity.label.value}{score}, {finding.direction.value}{sample})",
-            )
-        )
+        kinds = f"{', '.join(finding.types)} ({severity.label.value}{score}, {finding.direction.value}{sample})"
+        rows.append(("" if rows else "finding", (_short(finding.title), kinds)))
     rows.append(("host", f"{target.instance} in {target.region}, account {telling.account}"))
     rule = f"{incident.mode.value} by rule {incident.rule}" if incident.rule else incident.mode.value
     line = policy_line(telling.config, incident.origin)
-    rows.append(("decision", f"{rule}\n{incident.origin or ''}{': ' + line if line else ''}".rstrip()))
-    rows.append(("reason", incident.reason))
+    origin = (f"{incident.origin}: {line}" if line else incident.origin,) if incident.origin else ()
+    rows.append(("decision", (rule, *origin)))
+    # A release's reason stands in place of the containment's, which the timeline still has.
+    earlier = [text for _, text in incident.timeline[:-1]] if incident.release else []
+    rows.append(("reason", (*earlier[-1:], incident.reason)))
     took = time_to_contain_ms(incident)
     if took is not None and telling.timed:
         trips = f", {telling.round_trips} round trips in sequence" if telling.round_trips is not None else ""
@@ -163,7 +161,9 @@ def _tell_facts(screen: Screen, telling: Telling) -> None:
     _tell_change(screen, "tag", headings, tag_rows(target, worlds), "Tags of the instance")
 
 
-def _tell_change(screen: Screen, what: str, headings: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> None:
+def _tell_change(
+    screen: Screen, what: str, headings: Sequence[str], rows: Iterable[Sequence[Cell]], title: str
+) -> None:
     columns, cells = merged(headings, rows)
     if cells:
         screen.table((what, *columns), cells, title=title)

@@ -33,8 +33,9 @@ class WorldFacts:
         return tuple(f"{self._groups[each]['name']} ({each})" if each in self._groups else each for each in groups)
 
     def snapshots(self, incident: str) -> list[Mapping[str, Any]]:
-        """Return the snapshots that say they belong to an incident."""
-        return [each for each in self._world["snapshots"] if incident in each["tags"].values()]
+        """Return the snapshots that say they belong to an incident, by volume."""
+        found = [each for each in self._world["snapshots"] if incident in each["tags"].values()]
+        return sorted(found, key=lambda each: (str(each["volume"]), str(each["id"])))
 
 
 Cell = str | tuple[str, ...]

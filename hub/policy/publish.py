@@ -10,14 +10,13 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
+from functions.incident.items import CONTROL_KEY, to_item
+from functions.organization.standing import bundle_key
 from functions.policy.bundle import Bundle
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
-
-CONTROL_KEY = {"pk": {"S": "control"}, "sk": {"S": "control"}}
-"""The item that holds the pointer, in its attribute ``bundle``."""
 
 
 class Destination(Protocol):
@@ -32,11 +31,6 @@ class Destination(Protocol):
     def policy_bucket(self) -> str:
         """Name of the bucket that holds the bundles."""
         ...
-
-
-def bundle_key(digest: str) -> str:
-    """Return the object's key in the policy bucket."""
-    return f"bundles/{digest}.json"
 
 
 def publish(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, data: bytes) -> str:
@@ -55,7 +49,7 @@ def publish(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, data:
     )
     dynamodb.update_item(
         TableName=settings.table,
-        Key=CONTROL_KEY,
+        Key=to_item(CONTROL_KEY),
         UpdateExpression="SET #bundle = :digest",
         ExpressionAttributeNames={"#bundle": "bundle"},
         ExpressionAttributeValues={":digest": {"S": digest}},

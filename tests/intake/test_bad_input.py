@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.finding import findings
 from tests.finding.findings import asff, envelope, instance_arn, native, ocsf
 from tests.stage import ACCOUNT, Stage
 
+EVENTS = Path(__file__).parents[1] / "events"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 REJECTED, IGNORED = Outcome.REJECTED, Outcome.IGNORED
 
@@ -46,9 +48,9 @@ BAD: dict[str, tuple[object, Outcome, str]] = {
     "no findings": (envelope(asff()) | {"detail": {"findings": []}}, REJECTED, "is empty"),
     "a finding that is text": (envelope(asff()) | {"detail": {"findings": ["a"]}}, REJECTED, "should be an object"),
     "another product": (
-        asff(ProductArn="arn:aws:securityhub:eu-west-1::product/aws/inspector", ProductName="Inspector"),
+        json.loads((EVENTS / "classic-other-product.json").read_text(encoding="utf-8")),
         IGNORED,
-        "inspector",
+        "not of GuardDuty",
     ),
     "another product that calls itself GuardDuty": (
         asff(ProductArn="arn:aws:securityhub:eu-west-1::product/aws/inspector"),

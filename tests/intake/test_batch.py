@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,6 +132,18 @@ def test_when_it_was_received(simulated: Simulated, sent: float, time: object, r
     again, _ = handle(stage, record(1, envelope, SentTimestamp=str(int(sent * 1000))))
     assert again == []
     assert stage.incident.clocks["received"] == received
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(5, Outcome.ACTED), (7, Outcome.AWAITING_APPROVAL)])
+def test_what_waited_for_too_long_asks(simulated: Simulated, hours: int, outcome: Outcome) -> None:
+    stage = simulated()
+    sent = str(int((NOW - timedelta(hours=hours)).timestamp() * 1000))
+    message = record(1, findings.envelope(findings.asff()) | {"time": None}, SentTimestamp=sent)
+    _, ended = handle(stage, message)
+    result = ended["message-1"]
+    assert isinstance(result, EventResult)
+    assert result.outcome is outcome
+    assert ("older than the 6 hours" in result.reason) == (outcome is Outcome.AWAITING_APPROVAL)
 
 
 def test_two_instances_of_one_finding_both_end(simulated: Simulated) -> None:

@@ -13,7 +13,7 @@ from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from hub.simulation.run import time_to_contain_ms
 from tests.conftest import Simulated
-from tests.finding.findings import asff, envelope, native, ocsf
+from tests.finding.findings import asff, native, ocsf
 from tests.intake.policies import C2, MINING, TOR, policy
 
 ONE, TWO, THREE = "a" * 32, "b" * 32, "c" * 32
@@ -114,14 +114,6 @@ def test_a_withdrawn_finding_asks_where_a_rule_would_enforce(
     assert result.outcome is outcome
     assert status.lower() in result.reason
     assert stage.simulation.world() == world
-
-
-def test_an_old_event_asks(simulated: Simulated) -> None:
-    stage = simulated()
-    event = envelope(asff())
-    stage.simulation.clock.sleep(1)
-    handed = stage.deliver(event)  # handed over now, so it is as old as the clock
-    assert handed[0].outcome is Outcome.ACTED
 
 
 def test_a_later_finding_does_not_begin_the_clock_anew(simulated: Simulated) -> None:

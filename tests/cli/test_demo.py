@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demonstration: everything comes as it should, in time, and it would say so if it didn't."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from hub.cli import demo as command
+from hub.demo import scenes
+from hub.demo.checks import check_scene
+from hub.demo.play import Played
+from hub.demo.scenes import SCENES, Handover, Scene, world
+from tests.cli.running import CONFIG, cordon, document_of
+
+AT_MOST_SECONDS = 30 if "PYTEST_XDIST_WORKER" in os.environ else 15
+"""What is promised; beside other tests on a few cores, twice that."""
+
+
+def test_everything_comes_as_it_should(demonstration: dict[str, Any]) -> None:
+    assert [check for check in demonstration["checks"] if not check["held"]] == []
+    assert demonstration["held"]
+    assert {check["scene"] for check in demonstration["checks"]} == {*(scene.name for scene in SCENES), "release"}
+
+
+def test_it_is_quick(demonstration: dict[str, Any]) -> None:
+    assert demonstration["real_seconds"] < AT_MOST_SECONDS
+
+
+def test_what_became_of_each_finding(demonstration: dict[str, Any]) -> None:
+    events = demonstration["simulation"]["events"]
+
+    assert {(each["file"], each["outcome"]) for each in events} == {
+        ("command-and-control.json", "acted"),
+        ("command-and-control.json", "duplicate"),
+        ("command-and-control-v2.json", "duplicate"),
+        ("cryptomining.json", "awaiting-approval"),
+        ("forged.json", "rejected"),
+        ("tor-client.json", "merged"),
+        ("bitcoin-dns.json", "merged"),
+        ("sample.json", "observed"),
+    }
+    assert len([each for each in events if each["file"] == "command-and-control.json"]) == 1 + 8
+
+
+def test_three_incidents_in_two_accounts(demonstration: dict[str, Any]) -> None:
+    incidents = demonstration["simulation"]["incidents"]
+
+    assert {(each["account"], each["instance"], each["state"]) for each in incidents} == {
+        ("444455556666", "i-0a1f2e3d4c5b60718", "released"),
+        ("444455556666", "i-99999999", "observed"),
+        ("555566667777", "i-0b2c3d4e5f6071829", "awaiting-approval"),
+    }
+
+
+def test_the_story_is_told_to_its_end() -> None:
+    result = cordon("demo", "--config", CONFIG)
+    told = result.stdout
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "\x1b" not in told
+    assert all(len(line) <= 80 for line in told.splitlines())
+    assert [told.index(f"\n{number}. ") for number in range(1, 7)] == sorted(
+        told.index(f"\n{number}. ") for number in range(1, 7)
+    )
+    for words in ("before, released", "config/accounts/payments-prod.yaml:", "round trips", "snap-", "What next"):
+        assert words in told
+
+
+@pytest.fixture
+def forgery_told_as_containment(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Replace the demonstration by a scene that expects what does not come."""
+    scene = Scene("contain", "A forged finding", "It is expected to act.", scenes.API, (Handover("forged.json"),))
+    monkeypatch.setattr(scenes, "SCENES", (scene,))
+    return scene
+
+
+@pytest.mark.usefixtures("forgery_told_as_containment")
+def test_what_does_not_come_is_told_and_fails() -> None:
+    told = cordon("demo", "--config", CONFIG)
+    document = document_of(cordon("demo", "--config", CONFIG, "--json"))
+
+    assert (told.exit_code, told.stderr) == (1, "")
+    assert "contain: every delivery ended as acted (found: rejected)" in told.stdout
+    assert "release: the incident is released (found: no incident)" in " ".join(told.stdout.split())
+    assert not document["held"]
+
+
+def test_a_world_that_was_touched_is_noticed() -> None:
+    before = {"instances": [], "security_groups": [], "snapshots": []}
+    after = {**before, "snapshots": [{"account": scenes.API.account, "volume": "vol-1", "tags": {}}]}
+    played = Played(SCENES[2], (), (), before, after)
+
+    assert [check.what for check in check_scene(played) if not check.held] == ["nothing in any account was changed"]
+
+
+def test_every_host_of_a_scene_is_in_the_world() -> None:
+    hosts = {(each.account, each.region, each.id) for each in world().instances}
+
+    assert {(scene.host.account, scene.host.region, scene.host.instance) for scene in SCENES} <= hosts
+
+
+def test_without_a_policy_in_the_folder_the_shipped_one_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+    assert command._shipped_config() == CONFIG  # noqa: SLF001 - the rest of the command takes ten seconds

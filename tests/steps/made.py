@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step's work on the stage's host, to be called by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from functions.containment.look import look
+from functions.context import INCIDENT, MEMBER_CREDENTIALS
+from functions.finding.model import Target
+from functions.steps.registry import STEPS, contain_actions
+from functions.steps.step import Member, Step, Task
+from tests.stage import TARGET, Stage
+
+INCIDENT_ID = "inc-1kjq1eaw0-k57547jg"
+OPTIONS = {"access": {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"]}}
+
+
+def member(stage: Stage, *, incident: str = INCIDENT_ID, target: Target = TARGET) -> Member:
+    """Return the member account as steps reach it, with what the hub has recorded by now."""
+    hub = stage.hub()
+    INCIDENT.set(incident)
+    MEMBER_CREDENTIALS.set(
+        hub.assume(target, incident, purpose="contain", actions=contain_actions(changing=True)),
+    )
+    groups = hub.records.facts(target, hub.clock.now()).groups
+    return Member(target, incident, "cordon", hub.clients, hub.pool, hub.clock, hub.records, groups)
+
+
+@contextmanager
+def task(
+    stage: Stage,
+    *,
+    incident: str = INCIDENT_ID,
+    target: Target = TARGET,
+    options: Mapping[str, Any] = OPTIONS,
+    resumed: bool = False,
+) -> Iterator[dict[Step, Task]]:
+    """Give every step's task, with a baseline taken now, in a delivery of its own."""
+    with stage.simulation.delivering(1):
+        who = member(stage, incident=incident, target=target)
+        sight = look(who, STEPS)
+        host = sight.host
+        assert host is not None
+        yield {
+            step: Task(
+                who,
+                host,
+                options if step.name == "isolate" else {},
+                sight.observed[step.name],
+                step.baseline(host, sight.observed[step.name]),
+                resumed,
+            )
+            for step in STEPS
+        }
+        who.pool.close()
+
+
+def run(step: Step, each: Task) -> Any:
+    """Prepare, apply and verify; return the result."""
+    prepared = step.prepare(each) if step.prepare else None
+    return step.verify(each, step.apply(each, prepared))

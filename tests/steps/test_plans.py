@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan is pure, and what is then called is what was planned: operation for operation, parameter for parameter."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from functions.incident.model import PlannedCall
+from functions.steps.quarantine_group import NEW_GROUP
+from hub.simulation.world_spec import Eni
+from tests.conftest import Simulated
+from tests.finding.findings import asff
+from tests.stage import INSTANCE, Stage, instance
+from tests.steps.made import task
+
+CHANGES = ("Modify", "Create", "Authorize", "Revoke", "Delete")
+RULES = "(every rule that the group is made with)"
+SHAPES = {
+    "plain": instance(),
+    "two interfaces, three volumes": instance(enis=(Eni(), Eni(("app", "db"))), volumes=3),
+    "no volume": instance(volumes=0),
+    "spot": instance(lifecycle="spot"),
+    "with IPv6": instance(enis=(Eni(ipv6=True),)),
+    "stopped, with a status of its own": instance(state="stopped", tags={"status": "live"}),
+    "with a managed interface": instance(enis=(Eni(), Eni(requester_managed=True))),
+}
+
+
+def changes(stage: Stage) -> list[Mapping[str, Any]]:
+    return [
+        call
+        for call in stage.calls()
+        if call["service"] == "ec2" and call["operation"].startswith(CHANGES) and not call["error"]
+    ]
+
+
+def counted(calls: list[tuple[str, Any]]) -> Counter[tuple[str, str]]:
+    return Counter((operation, json.dumps(parameters, sort_keys=True)) for operation, parameters in calls)
+
+
+def made(stage: Stage) -> Counter[tuple[str, str]]:
+    """Return what was called, with the names that a plan has for what was not there yet."""
+    calls = [(call["operation"], call["parameters"]) for call in changes(stage)]
+    groups = [eni["groups"] for eni in stage.host()["enis"]]
+    worn = stage.incident.steps[0].receipt["group"]
+    assert [worn] in groups
+    fresh = any(operation == "CreateSecurityGroup" for operation, _ in calls)
+    told = []
+    for operation, parameters in calls:
+        text = json.dumps(parameters)
+        given = json.loads(text.replace(worn, NEW_GROUP) if fresh else text)
+        if operation == "RevokeSecurityGroupEgress":
+            assert given["SecurityGroupRuleIds"]
+            given["SecurityGroupRuleIds"] = [RULES]
+        told.append((operation, given))
+    return counted(told)
+
+
+def planned(calls: tuple[PlannedCall, ...]) -> Counter[tuple[str, str]]:
+    assert {call.service for call in calls} == {"ec2"}
+    return counted([(call.operation, dict(call.parameters)) for call in calls])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_planned_is_what_is_called(simulated: Simulated, shape: str) -> None:
+    stage = simulated(SHAPES[shape])
+    stage.deliver(asff())
+    assert made(stage) == planned(stage.incident.plan)
+
+
+def test_with_a_group_at_hand_the_plan_names_it(simulated: Simulated) -> None:
+    stage = simulated(instance(), instance("i-0000000000000002"))
+    stage.deliver(asff(finding="b" * 32, instances=["i-0000000000000002"]))
+    before = len(changes(stage))
+    stage.deliver(asff())
+    (incident,) = [each for each in stage.deployment.incidents() if each.target.instance == INSTANCE]
+    calls = [(call["operation"], call["parameters"]) for call in changes(stage)[before:]]
+    assert counted(calls) == planned(incident.plan)
+    assert "CreateSecurityGroup" not in {call.operation for call in incident.plan}
+
+
+def test_the_plan_of_an_observed_host_is_what_enforcing_it_does(simulated: Simulated) -> None:
+    observed = simulated()
+    world = observed.simulation.world()
+    observed.deliver(asff(Sample=True))
+    assert observed.simulation.world() == world
+    assert changes(observed) == []
+    plan, incident = observed.incident.plan, observed.incident.id
+    observed.simulation.clock.sleep(60)
+    observed.deliver(asff(finding="b" * 32))
+    assert observed.incident.id == incident
+    assert made(observed) == planned(plan)
+
+
+def test_planning_twice_gives_the_same(simulated: Simulated) -> None:
+
+    stage = simulated()
+    with task(stage) as tasks:
+        calls = len(stage.calls())
+        for step, each in tasks.items():
+            assert step.plan(each) == step.plan(each)
+        assert len(stage.calls()) == calls
