@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +62,7 @@ class Stage:
 
     deployment: Deployment
     simulation: Simulation
+    _visitors: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def deliver(self, *findings: object, **how: int) -> list[EventResult]:
         """Hand findings over; fail if one of them was dead-lettered."""
@@ -95,9 +96,12 @@ class Stage:
 
     def visitor(self, service: str = "ec2", account: str = ACCOUNT) -> Any:
         """Return a client of somebody else in an account; its calls are not recorded between deliveries."""
+        if (service, account) in self._visitors:
+            return self._visitors[service, account]
         session = self.simulation.session_in(account)
         session._session.register_component("data_loader", _loader())
-        return session.client(service, region_name=REGION)
+        client = self._visitors[service, account] = session.client(service, region_name=REGION)
+        return client
 
     def group(self, name: str) -> str:
         """Return the id of the group of that name."""

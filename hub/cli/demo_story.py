@@ -88,7 +88,7 @@ class DemoStory:
         """Sum up, and say what to do next."""
         screen = self._screen
         screen.heading("Summary")
-        screen.table(("scene", "outcome", "time", "why"), [_summary(played) for played in play.played])
+        screen.table(("incident", "outcome", "time", "why"), [_summary(played) for played in play.played])
         failed = [check for check in checks if not check.held]
         screen.blank()
         if failed:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cordon simulate``: what would Cordon do with these findings? The contract is in docs/reference/simulate.md.
+"""``cordon simulate``: tells what Cordon would do with findings.
 
 Exit codes: 0 it ran, 1 an event was dead-lettered, 2 bad usage or a policy that does not compile.
 """
@@ -141,6 +141,9 @@ def simulate(
         return refuse([{"message": str(error)}], as_json=as_json)
     if as_json:
         click.echo(json.dumps(ended.document(), indent=2, default=str))
+        for refused in ended.refused_releases:
+            line = {"level": "warning", "kind": "release", "outcome": "refused", "reason": refused}
+            click.echo(json.dumps(line), err=True)
     else:
         from hub.cli.story import tell  # noqa: PLC0415 - imports rich
 

@@ -89,7 +89,7 @@ def test_what_does_not_come_is_told_and_fails() -> None:
 
 
 def test_a_world_that_was_touched_is_noticed() -> None:
-    before = {"instances": [], "security_groups": [], "snapshots": []}
+    before: dict[str, Any] = {"instances": [], "security_groups": [], "snapshots": []}
     after = {**before, "snapshots": [{"account": scenes.API.account, "volume": "vol-1", "tags": {}}]}
     played = Played(SCENES[2], (), (), before, after)
 

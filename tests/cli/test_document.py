@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.contract import problems
-from tests.cli.running import C2, EVENTS, ROOT, cordon, document_of, simulate
+from tests.cli.running import C2, CONFIG, EVENTS, ROOT, cordon, document_of, simulate
 
 RUNS: dict[str, tuple[tuple[object, ...], int]] = {
     "contained and released": ((C2, "--then-release"), 0),
@@ -93,6 +95,20 @@ def test_the_ou_decides_what_is_done() -> None:
 
 def test_the_demonstration_has_the_same_document_in_it(demonstration: dict[str, Any]) -> None:
     assert problems(demonstration["simulation"]) == []
+
+
+@pytest.mark.parametrize("world", [(), ("--world", ROOT / "tests" / "cli" / "world.yaml")], ids=["named", "file"])
+def test_the_organisation_is_that_of_the_policy(tmp_path: Path, world: tuple[object, ...]) -> None:
+    config = tmp_path / "config"
+    shutil.copytree(CONFIG, config)
+    lock = config / "organization.lock.json"
+    lock.write_text(
+        lock.read_text().replace("o-exampleorgid", "o-anotherorgid").replace("111111111111", "121212121212")
+    )
+    document = document_of(cordon("simulate", C2, "--config", config, "--json", *world))
+
+    assert [(each["outcome"], each["receives"]) for each in document["events"]] == [("acted", 1)]
+    assert {call["account"] for call in document["calls"] if call["service"] == "dynamodb"} == {"121212121212"}
 
 
 BREAKS = {

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever the host was like: contained and released it is exactly that again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.incident.model import State
+from hub.simulation.world_spec import Eni
+from tests.finding.findings import asff
+from tests.release.shapes import Shape, facts
+from tests.stage import instance, staged
+
+GROUPS = st.lists(st.sampled_from(["app", "web", "db", "ops"]), min_size=1, max_size=4, unique=True).map(tuple)
+STATUS = st.sampled_from([{}, {"status": "live"}, {"status": "isolated"}, {"status": "", "Name": "a"}])
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    interfaces, volumes = draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    spot = draw(st.booleans())
+    attributes: dict[str, Any] = {}
+    if not spot:
+        for name in ("DisableApiTermination", "DisableApiStop"):
+            attributes[name] = draw(st.booleans())
+    attributes["InstanceInitiatedShutdownBehavior"] = draw(st.sampled_from(["stop", "terminate"]))
+    return Shape(
+        instance(
+            enis=tuple(Eni(draw(GROUPS)) for _ in range(interfaces)),
+            volumes=volumes,
+            lifecycle="spot" if spot else "on-demand",
+            state=draw(st.sampled_from(["running", "stopped"])),
+            tags=draw(STATUS),
+        ),
+        attributes,
+        kept=tuple(number for number in range(volumes) if draw(st.booleans())),
+        tags={
+            **{f"eni{number}": draw(STATUS) for number in range(interfaces)},
+            **{f"vol{number}": draw(STATUS) for number in range(volumes)},
+        },
+    )
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(shape=shapes())
+def test_contained_and_released_the_host_is_as_it_was(bundle: bytes, shape: Shape) -> None:
+    with staged(bundle, shape.host) as stage:
+        shape.prepare(stage)
+        before = facts(stage)
+        stage.deliver(asff())
+        assert stage.incident.state is State.CONTAINED
+        (worn,) = {tuple(groups) for groups in facts(stage)["order"].values()}
+        assert len(worn) == 1
+        record = stage.deployment.release(stage.incident.id)
+        assert [item for item in record.release if not item.restored] == []
+        assert facts(stage) == before
+        assert record.state is State.RELEASED
+
+
+FAULTS = [
+    "ec2:ModifyNetworkInterfaceAttribute=timeout-after*2",
+    "ec2:ModifyNetworkInterfaceAttribute=InternalError*5",
+    "ec2:ModifyNetworkInterfaceAttribute=crash-after",
+    "ec2:ModifyInstanceAttribute=crash-after*2",
+    "ec2:ModifyInstanceAttribute=RequestLimitExceeded*6",
+    "ec2:CreateTags=crash-after",
+    "ec2:CreateTags=timeout-after",
+    "ec2:CreateSnapshots=timeout-after",
+    "ec2:CreateSecurityGroup=timeout-after",
+    "ec2:RevokeSecurityGroupEgress=crash-after",
+    "ec2:DescribeInstanceAttribute=InternalError*5",
+    "dynamodb:TransactWriteItems=crash-after",
+    "dynamodb:TransactWriteItems=timeout-after*2",
+    "dynamodb:UpdateItem=crash-before",
+]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(shape=shapes(), faults=st.lists(st.sampled_from(FAULTS), max_size=3, unique=True))
+def test_whatever_went_wrong_meanwhile(bundle: bytes, shape: Shape, faults: list[str]) -> None:
+    """A baseline is taken once, before the first change: what a crashed try did is given back all the same."""
+    with staged(bundle, shape.host, faults=faults) as stage:
+        shape.prepare(stage)
+        before = facts(stage)
+        (handed,) = stage.hand_over(asff())
+        assert not handed.delivered.dead_lettered
+        assert stage.incident.state is State.CONTAINED, stage.incident.reason
+        assert len(stage.simulation.world()["snapshots"]) == shape.host.volumes
+        record = stage.deployment.release(stage.incident.id)
+        assert [item for item in record.release if not item.restored] == []
+        assert facts(stage) == before
