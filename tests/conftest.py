@@ -27,7 +27,7 @@ def pytest_runtest_setup() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _one_class_for_all_clients_of_ec2() -> Iterator[None]:
     """Keep the class that botocore makes anew, of 700 methods, for each client: a fifth of a test's time."""
-    original, made = ClientCreator._create_client_class, {}
+    original, made = ClientCreator._create_client_class, {}  # noqa: SLF001 — botocore has no other way in
 
     def create(creator: Any, service: str, model: Any) -> Any:
         if service != "ec2":

@@ -22,7 +22,7 @@ from functions.intake.hub import Hub
 from functions.intake.result import EventResult
 from hub.simulation.deployment import Deployment, Handed
 from hub.simulation.events import SourceEvent
-from hub.simulation.faults import parse_fault
+from hub.simulation.faults import FaultPlan, parse_fault
 from hub.simulation.simulation import Simulation
 from hub.simulation.world_spec import Account, Instance, WorldSpec
 
@@ -54,6 +54,10 @@ def event(finding: object, index: int = 0) -> SourceEvent:
 def _loader() -> Any:
     # Reading EC2's model takes longer than a whole containment: once is enough.
     return botocore.loaders.create_loader()
+
+
+def _core(session: Any) -> Any:
+    return session._session  # noqa: SLF001 — boto3 hides the session of botocore that everything else wants
 
 
 @dataclass
@@ -89,17 +93,31 @@ class Stage:
         (found,) = [each for each in self.simulation.world()["instances"] if each["id"] == name]
         return found
 
+    @property
+    def clients(self) -> Clients:
+        """The clients of the deployed processes."""
+        return self.deployment._clients  # noqa: SLF001 — what runs there is looked at, not used
+
+    def control(self, values: Mapping[str, Any]) -> None:
+        """Write attributes of the control record."""
+        self.deployment._write_control(values)  # noqa: SLF001 — as whoever operates it would
+
+    def meet(self, *faults: str) -> None:
+        """From now on meet these faults alone."""
+        transport: Any = self.simulation._transport  # noqa: SLF001 — a simulation's faults are given at its start
+        transport._faults = FaultPlan([parse_fault(text) for text in faults])  # noqa: SLF001 — as above
+
     def hub(self) -> Hub:
         """Return a hub with clients of its own."""
-        clients = Clients(self.simulation.session._session, self.deployment.settings.home_region)
+        clients = Clients(_core(self.simulation.session), self.deployment.settings.home_region)
         return Hub.open(self.deployment.settings, clients, self.simulation.clock)
 
     def visitor(self, service: str = "ec2", account: str = ACCOUNT) -> Any:
         """Return a client of somebody else in an account; its calls are not recorded between deliveries."""
         if (service, account) in self._visitors:
             return self._visitors[service, account]
-        session = self.simulation.session_in(account)
-        session._session.register_component("data_loader", _loader())
+        session: Any = self.simulation.session_in(account)
+        _core(session).register_component("data_loader", _loader())
         client = self._visitors[service, account] = session.client(service, region_name=REGION)
         return client
 
@@ -122,7 +140,7 @@ def staged(
     """Open a stage with these instances, or with a plain one."""
     spec = WorldSpec(accounts=accounts, instances=instances or (instance(),), **world)
     with Simulation(spec, now=now, faults=[parse_fault(text) for text in faults]) as simulation:
-        simulation.session._session.register_component("data_loader", _loader())
+        _core(simulation.session).register_component("data_loader", _loader())
         deployment = Deployment(simulation, bundle)
         try:
             if warm:

@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, UnknownRegionError
 
 from functions.context import MEMBER_CREDENTIALS
 
@@ -76,6 +76,13 @@ class Clients:
     def member(self, service: str, region: str) -> AwsClient:
         """Return the client of that service and Region that signs with the incident's credentials."""
         return self._get("member", service, region)
+
+    def partition_of(self, region: str) -> str | None:
+        """Return the partition that a Region belongs to, or None where AWS has no such Region."""
+        try:
+            return str(self._hub.get_partition_for_region(region))
+        except UnknownRegionError:
+            return None
 
     def _get(self, side: str, service: str, region: str) -> AwsClient:
         key = (side, service, region)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an AWS error means for what to do next.
 
-Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Unreached: it never got to
-AWS. Denied: a person has to change a permission. Everything else is final.
+Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Unreached: it never got
+to AWS. Denied: a person has to change a permission. Everything else is final.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _DENIED = frozenset(
     }
 )
 _SERVER_ERROR = 500
+_MESSAGE_LIMIT = 500
 
 
 def code(error: BaseException) -> str:
@@ -56,10 +57,10 @@ def code(error: BaseException) -> str:
 
 
 def message(error: BaseException) -> str:
-    """Return a sentence about the error for a person."""
+    """Return a sentence about the error for a person, cut where AWS encodes an essay into it."""
     if isinstance(error, ClientError):
         text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
-        return f"{error.operation_name}: {code(error)}: {text}"
+        return f"{error.operation_name}: {code(error)}: {text}"[:_MESSAGE_LIMIT]
     return str(error) or type(error).__name__
 
 

@@ -3,8 +3,8 @@
 
 The unit is the target, not the finding: one attack gives many findings. The claim is a conditional write with a
 lease longer than the function's time-out and a token of the attempt. A write that timed out but took effect is
-recognised by its token. A finding that arrives while somebody else holds the lease is put down as unseen, and the
-lease can only be given back when nothing is unseen, so a stricter finding is never dropped.
+recognised by its token. A finding that arrives while somebody else holds the lease is put down as unseen and counted,
+and the lease can only be given back by who has seen as many as arrived, so a stricter finding is never dropped.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.clock import Clock
 from functions.finding.model import Finding, Target
+from functions.incident.conflict import writing
 from functions.incident.items import claim_key, dump, finding_key, from_item, moment, stamp, to_item
 from functions.incident.model import State
 from functions.policy.model import Mode, Provisional
 from functions.policy.stored import provisional_from_json, provisional_to_json
+
+_PUT_BACK = {State.RELEASED, State.RELEASING}
+"""States after which only later activity counts."""
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -47,7 +51,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A version of a finding that the claim's holder has yet to act on: what it provisionally decided."""
+    """A finding that the claim's holder has yet to act on: what its latest version of a mode provisionally decided."""
 
     provisional: Provisional
     types: tuple[str, ...]
@@ -82,11 +86,12 @@ class Claim:
     last_message: str | None = None
     unseen: dict[str, Unseen] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    arrivals: int = 0
+    """How many findings were ever put down as unseen. One that replaces an earlier version counts as well."""
 
     @classmethod
     def opened(cls, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt) -> Claim:
         """Return the claim as ``Claims.open`` writes it."""
-        unseen = Unseen(provisional, finding.types, stamp(finding.updated_at))
         return cls(
             incident=incident,
             state=State.OBSERVED,
@@ -97,7 +102,8 @@ class Claim:
             unfinished=False,
             after_release=False,
             released_at=None,
-            unseen={unseen_key(finding): unseen},
+            unseen={unseen_key(finding, provisional): _unseen(finding, provisional)},
+            arrivals=1,
         )
 
     @classmethod
@@ -118,6 +124,7 @@ class Claim:
             last_message=values.get("last_message"),
             unseen={key: Unseen.load(text) for key, text in values["unseen"].items()},
             seen=dict(values["seen"]),
+            arrivals=int(values["arrivals"]),
         )
 
 
@@ -134,9 +141,19 @@ class Next(StrEnum):
     WAIT = "wait"  # an earlier try of this very message holds it: come back when its lease has run out
 
 
-def unseen_key(finding: Finding) -> str:
-    """Return the key of one version of a finding among the unseen."""
-    return f"{finding_key(finding.id)}-{finding_key(stamp(finding.updated_at))}"
+def unseen_key(finding: Finding, provisional: Provisional) -> str:
+    """Return the key of a finding among the unseen, under the mode that was provisionally decided.
+
+    A newer version takes the place of the last one, so that a claim which can't be finished for days doesn't grow with
+    every update; but a weaker version never takes the place of a stricter one.
+    """
+    return f"{finding_key(finding.id)}-{provisional.mode.value}"
+
+
+def waits(claim: Claim, finding: Finding) -> bool:
+    """Tell whether this version of the finding, or a newer one, is among the unseen."""
+    versions = [each.updated_at for each in claim.unseen.values() if each.provisional.finding_id == finding.id]
+    return bool(versions) and stamp(finding.updated_at) <= max(versions)
 
 
 def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -> Next:
@@ -148,12 +165,13 @@ def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -
     if claim.token is not None and claim.lease_until is not None and claim.lease_until > now:
         if claim.message == attempt.message:
             return Next.WAIT
-        return Next.DUPLICATE if is_known or unseen_key(finding) in claim.unseen else Next.APPEND
-    if claim.state is State.RELEASED:
+        return Next.DUPLICATE if is_known or waits(claim, finding) else Next.APPEND
+    if claim.state in _PUT_BACK:
         activity = finding.last_seen_at or finding.updated_at
         if claim.released_at is not None and (activity is None or activity <= claim.released_at):
             return Next.DUPLICATE if is_known else Next.PAST
-        return Next.REOPEN
+        # A release that did not end keeps its episode: the baseline is that of the host before Cordon ever touched it.
+        return Next.REOPEN if claim.state is State.RELEASED else Next.TAKE
     if claim.unfinished or claim.token is not None or claim.unseen:
         return Next.TAKE
     if is_known:
@@ -182,15 +200,19 @@ class Claims:
             "token": attempt.token,
             "message": attempt.message,
             "lease_until": self._lease_end(),
-            "unseen": {unseen_key(finding): _text(finding, provisional)},
+            "unseen": {unseen_key(finding, provisional): _unseen(finding, provisional).dump()},
             "seen": {},
+            "arrivals": 1,
         }
         try:
-            self._dynamodb.put_item(
-                TableName=self._table,
-                Item=to_item(values),
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            writing(
+                lambda: self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=to_item(values),
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ),
+                self._clock,
             )
         except ClientError as error:
             old = _stood_already(error)
@@ -201,9 +223,14 @@ class Claims:
         self, target: Target, claim: Claim, finding: Finding, provisional: Provisional, attempt: Attempt
     ) -> Claim | None:
         """Take the lease on an incident that nobody works on; None when somebody was faster."""
+        key, unseen = unseen_key(finding, provisional), _unseen(finding, provisional)
+        waiting = claim.unseen.get(key)
+        if waiting is not None and waiting.updated_at > unseen.updated_at:
+            unseen = waiting  # an older version came late, and the newer one was not looked at yet
         return self._update(
             target,
-            "SET #token = :token, message = :message, lease_until = :until, unseen.#key = :provisional",
+            "SET #token = :token, message = :message, lease_until = :until, unseen.#key = :provisional "
+            "ADD arrivals :one",
             "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
             {
                 ":incident": claim.incident,
@@ -211,9 +238,10 @@ class Claims:
                 ":message": attempt.message,
                 ":until": self._lease_end(),
                 ":now": stamp(self._clock.now()),
-                ":provisional": _text(finding, provisional),
+                ":provisional": unseen.dump(),
+                ":one": 1,
             },
-            {"#token": "token", "#key": unseen_key(finding)},
+            {"#token": "token", "#key": key},
         )
 
     def reopen(
@@ -223,7 +251,7 @@ class Claims:
         return self._update(
             target,
             "SET incident = :new, #token = :token, message = :message, lease_until = :until, #state = :state, "
-            "#mode = :mode, unseen = :unseen, seen = :seen, after_release = :yes",
+            "#mode = :mode, unseen = :unseen, seen = :seen, after_release = :yes ADD arrivals :one",
             "incident = :incident AND attribute_not_exists(#token) AND #state = :released",
             {
                 ":incident": old.incident,
@@ -234,9 +262,10 @@ class Claims:
                 ":state": State.OBSERVED.value,
                 ":mode": Mode.OFF.value,
                 ":released": State.RELEASED.value,
-                ":unseen": {unseen_key(finding): _text(finding, provisional)},
+                ":unseen": {unseen_key(finding, provisional): _unseen(finding, provisional).dump()},
                 ":seen": {},
                 ":yes": True,
+                ":one": 1,
             },
             {"#token": "token", "#state": "state", "#mode": "mode"},
         )
@@ -245,15 +274,16 @@ class Claims:
         """Put a finding down as unseen for whoever holds the lease; False when nobody does any more."""
         updated = self._update(
             target,
-            "SET unseen.#key = :provisional",
+            "SET unseen.#key = :provisional ADD arrivals :one",
             "incident = :incident AND #token = :holder AND lease_until >= :now",
             {
                 ":incident": claim.incident,
                 ":holder": claim.token,
                 ":now": stamp(self._clock.now()),
-                ":provisional": _text(finding, provisional),
+                ":provisional": _unseen(finding, provisional).dump(),
+                ":one": 1,
             },
-            {"#token": "token", "#key": unseen_key(finding)},
+            {"#token": "token", "#key": unseen_key(finding, provisional)},
         )
         return updated is not None
 
@@ -280,14 +310,17 @@ class Claims:
         self, target: Target, update: str, condition: str, values: dict[str, Any], names: dict[str, str]
     ) -> Claim | None:
         try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(claim_key(target)),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=to_item(values),
-                ReturnValues="ALL_NEW",
+            answer = writing(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=to_item(claim_key(target)),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=to_item(values),
+                    ReturnValues="ALL_NEW",
+                ),
+                self._clock,
             )
         except ClientError as error:
             if errors.code(error) == CONDITION_FAILED:
@@ -296,8 +329,8 @@ class Claims:
         return Claim.from_item(answer["Attributes"])
 
 
-def _text(finding: Finding, provisional: Provisional) -> str:
-    return Unseen(provisional, finding.types, stamp(finding.updated_at)).dump()
+def _unseen(finding: Finding, provisional: Provisional) -> Unseen:
+    return Unseen(provisional, finding.types, stamp(finding.updated_at))
 
 
 def _stood_already(error: ClientError) -> Claim:

@@ -69,8 +69,14 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def dump(value: Any) -> str:
-    """Return plain data as JSON text, for attributes that are kept whole."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """Return plain data as JSON text, for attributes that are kept whole; letters of any script take their own size."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # No store takes a lone surrogate, though JSON may spell one: then it stays spelt.
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return text
 
 
 def stamp(moment: datetime | None) -> str:

@@ -85,12 +85,16 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class RestoredItem:
-    """What a release did about one item of the baseline."""
+    """What a release did about one item of the baseline.
+
+    ``retry``: it may be put back by a further release. What somebody else changed or took away is theirs to say.
+    """
 
     step: str
     what: str
     restored: bool
     reason: str = ""
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.clock import Clock
 from functions.finding.model import Finding, Target
 from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.conflict import cancellation, transact, writing
 from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
 from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
 from functions.incident.record import read_incident, step_values, target_values
 from functions.policy.model import Decision, Mode
 
-_CANCELLED = "TransactionCanceledException"
 _CONDITION = "ConditionalCheckFailed"
 _USAGE_KEPT = timedelta(days=2)
 
@@ -85,23 +84,21 @@ class Store:
 
     def add_finding(self, incident: str, finding: Finding, *, message: str, raw: str | None) -> None:
         """Record a finding with the incident; writing it again changes nothing."""
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item=to_item(
-                {
-                    **incident_key(incident, f"finding#{finding_key(finding.id)}"),
-                    "id": finding.id,
-                    "types": list(finding.types),
-                    "dialect": finding.dialect.value,
-                    "severity": finding.severity.label.value,
-                    "direction": finding.direction.value,
-                    "title": finding.title,
-                    "updated_at": stamp(finding.updated_at),
-                    "message": message,
-                    "raw": raw,
-                }
-            ),
+        item = to_item(
+            {
+                **incident_key(incident, f"finding#{finding_key(finding.id)}"),
+                "id": finding.id,
+                "types": list(finding.types),
+                "dialect": finding.dialect.value,
+                "severity": finding.severity.label.value,
+                "direction": finding.direction.value,
+                "title": finding.title,
+                "updated_at": stamp(finding.updated_at),
+                "message": message,
+                "raw": raw,
+            }
         )
+        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._clock)
 
     def begin(
         self,
@@ -140,9 +137,9 @@ class Store:
         writes.extend(self._consume(counter, now) for counter in counters)
         writes.append(self._head_begins(incident, target, decision, now))
         try:
-            self._dynamodb.transact_write_items(TransactItems=writes)
+            transact(self._dynamodb, writes, self._clock)
         except ClientError as error:
-            reasons = _cancellation(error)
+            reasons = cancellation(error)
             if any(_written_by(reason, attempt) for reason in reasons):
                 return  # a first try that timed out took effect
             for counter, reason in zip(counters, reasons[len(sections) :], strict=False):
@@ -184,9 +181,9 @@ class Store:
                 }
             )
         try:
-            self._dynamodb.transact_write_items(TransactItems=writes)
+            transact(self._dynamodb, writes, self._clock)
         except ClientError as error:
-            reasons = _cancellation(error)
+            reasons = cancellation(error)
             if not reasons or reasons[0].get("Code") != _CONDITION:
                 raise
             stands = Claim.from_item(reasons[0]["Item"])
@@ -268,7 +265,9 @@ class Store:
                     ":plan": dump([call.to_json() for call in end.plan]),
                     ":risk": list(end.residual_risk),
                     ":clocks": {name: stamp(at) for name, at in end.clocks.items()},
-                    ":release": dump([[each.step, each.what, each.restored, each.reason] for each in end.release]),
+                    ":release": dump(
+                        [[each.step, each.what, each.restored, each.reason, each.retry] for each in end.release]
+                    ),
                 }
             ),
         }
@@ -278,7 +277,7 @@ class Store:
         values: dict[str, Any] = {
             ":token": attempt.token,
             ":message": attempt.message,
-            ":count": len(claim.unseen),
+            ":arrivals": claim.arrivals,
             ":state": end.state.value,
             ":mode": end.mode.value,
             ":unfinished": end.unfinished,
@@ -293,7 +292,7 @@ class Store:
         if not end.unfinished:
             sets.append("unseen = :none")
             values[":none"] = {}
-            # Whole, since the lease's holder alone writes it: entry by entry, hundreds would outgrow an expression (4 KB).
+            # Whole, as the lease's holder alone writes it: entry by entry, hundreds would outgrow an expression (4 KB).
             sets.append("seen = :seen")
             values[":seen"] = {**claim.seen, **_now_seen(claim)}
         if end.state is State.RELEASED:
@@ -303,7 +302,7 @@ class Store:
             "TableName": self._table,
             "Key": to_item(claim_key(target)),
             "UpdateExpression": f"SET {', '.join(sets)} REMOVE #token, message, lease_until",
-            "ConditionExpression": "#token = :token AND size(unseen) = :count",
+            "ConditionExpression": "#token = :token AND arrivals = :arrivals",
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": to_item(values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -317,13 +316,6 @@ def _now_seen(claim: Claim) -> dict[str, str]:
         key = finding_key(unseen.provisional.finding_id)
         seen[key] = max(unseen.updated_at, seen.get(key, ""), claim.seen.get(key, ""))
     return seen
-
-
-def _cancellation(error: ClientError) -> list[dict[str, Any]]:
-    if errors.code(error) != _CANCELLED:
-        return []
-    reasons: Any = error.response.get("CancellationReasons", [])
-    return list(reasons)
 
 
 def _written_by(reason: Mapping[str, Any], attempt: Attempt) -> bool:

@@ -16,9 +16,11 @@ from functions.incident.claim import Attempt
 from functions.intake.hub import Hub
 from functions.organization.control import Facts
 from functions.organization.standing import Standing
-from functions.policy.model import Mode, Policy, Provisional
+from functions.policy.model import Cap, Mode, Policy, Provisional
 from functions.steps import registry
 from functions.steps.step import Member
+
+OWN_ACCOUNT = "the account is the hub's own or the forensics account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class Case:
         bundle = self.standing.bundle
         return bundle.policy_for(self.target.account, self.ou) if bundle and not self.standing.problem else None
 
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """What holds right now whatever a finding decided when it came in: kill switches, the hub's own accounts."""
+        settings, account = self.hub.settings, self.target.account
+        caps = []
+        switched_off = self.standing.control.off_for(account, self.ou)
+        if switched_off:
+            caps.append(Cap(Mode.OBSERVE, f"containment is switched off for {', '.join(switched_off)}"))
+        if account in {settings.hub_account, settings.forensics_account}:
+            caps.append(Cap(Mode.OBSERVE, OWN_ACCOUNT))
+        return tuple(caps)
+
     def member(self, incident: str) -> Member:
         """Return the member account as steps reach it."""
         hub = self.hub
@@ -70,25 +84,29 @@ class Case:
             groups=self.facts.groups,
         )
 
-    def keep_finding(self, incident: str) -> Future[str | None]:
-        """Record the finding with the incident, and its raw event in the evidence bucket.
+    def keep_finding(self, incident: str, *, new: bool = False) -> Future[str | None]:
+        """Record the finding with the incident (and a new incident as such), its raw event in the evidence bucket.
 
         The future holds what could not be kept of the raw event, or None; it raises what the table raises.
         """
-        return self.hub.pool.start(partial(self._keep, incident))
+        return self.hub.pool.start(partial(self._keep, incident, new=new))
 
-    def _keep(self, incident: str) -> str | None:
+    def _keep(self, incident: str, *, new: bool) -> str | None:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
         key = f"incidents/{incident}/findings/{hashlib.sha256(body).hexdigest()}.json"
-        recorded = hub.pool.start(
-            partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)
-        )
+        writes = [partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)]
+        if new:
+            writes.append(partial(hub.heads.note_opened, incident, self.target))
+        recorded = [hub.pool.start(write) for write in writes]
         problem = None
         try:
             hub.clients.hub("s3").put_object(Bucket=hub.settings.evidence_bucket, Key=key, Body=body)
         except errors.AwsError as error:
             problem = errors.message(error)
-        recorded.result()
+        for each in recorded:
+            each.result()
+        if problem:
+            hub.store.add_finding(incident, self.finding, message=self.message.id, raw=None)
         return problem
 
 

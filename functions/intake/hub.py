@@ -12,6 +12,7 @@ from functions.clock import Clock
 from functions.context import MemberCredentials
 from functions.finding.model import Target
 from functions.incident.claim import Claims
+from functions.incident.head import Heads
 from functions.incident.store import Store
 from functions.notify import Notifier
 from functions.organization.control import Control, Records
@@ -31,6 +32,7 @@ class Hub:
     records: Records
     claims: Claims
     store: Store
+    heads: Heads
     loader: Loader
     notifier: Notifier
     standing: Standing | None = None
@@ -48,6 +50,7 @@ class Hub:
             records=Records(dynamodb, settings.table, clock),
             claims=Claims(dynamodb, settings.table, clock, settings.lease_seconds),
             store=Store(dynamodb, settings.table, clock),
+            heads=Heads(dynamodb, settings.table, clock),
             loader=Loader(clients.hub("s3"), settings.policy_bucket, settings.organization, pool),
             notifier=Notifier(clients.hub("sns"), settings.topic),
         )

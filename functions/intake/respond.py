@@ -16,7 +16,7 @@ from functions.context import INCIDENT
 from functions.finding.model import Finding, Target
 from functions.incident.claim import Attempt, Claim, Next, next_move
 from functions.incident.ids import new_incident, new_token
-from functions.intake.case import Case, Message, assume
+from functions.intake.case import OWN_ACCOUNT, Case, Message, assume
 from functions.intake.hub import Hub
 from functions.intake.result import BY_STATE, Outcome, RetryError, TargetResult
 from functions.intake.turn import Entry
@@ -51,10 +51,17 @@ class Responder:
 
         Raises RetryError, or what the hub's own stores raise: then the message goes back to the queue.
         """
+        settings, clients = self._hub.settings, self._hub.clients
+        if clients.partition_of(target.region) != target.partition:
+            reason = f"{target.region!r} is not a Region of partition {target.partition!r}"
+            return TargetResult(target, Outcome.REJECTED, reason)
+        if clients.partition_of(settings.home_region) != target.partition:
+            reason = f"partition {target.partition!r} is not the hub's: an organisation lives in one"
+            return TargetResult(target, Outcome.REJECTED, reason)
         standing = self._hub.in_force()
         ou = standing.ou_of(target.account) or self._find_account(target)
         if ou is None:
-            reason = f"account {target.account} does not belong to organisation {self._hub.settings.organization}"
+            reason = f"account {target.account} does not belong to organisation {settings.organization}"
             return TargetResult(target, Outcome.REJECTED, reason)
         provisional = self._decide(standing, ou, finding, target, message)
         if provisional.mode is Mode.OFF:
@@ -163,7 +170,7 @@ class Responder:
             now=self._hub.clock.now(),
             received_at=message.received_at,
             ceiling=Mode.OBSERVE if own else Mode.ENFORCE,
-            ceiling_reason="the account is the hub's own or the forensics account" if own else "",
+            ceiling_reason=OWN_ACCOUNT if own else "",
         )
 
     def _find_account(self, target: Target) -> str | None:

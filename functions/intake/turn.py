@@ -15,7 +15,7 @@ from functions.containment.look import Sight, look
 from functions.containment.verdict import RESIDUAL_INTERFACES, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
-from functions.incident.model import Incident, State, StepResult
+from functions.incident.model import Incident, PlannedCall, State, StepResult
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
@@ -31,6 +31,9 @@ _BY_MODE = {
     Mode.OBSERVE: (State.OBSERVED, Outcome.OBSERVED),
     Mode.APPROVE: (State.AWAITING_APPROVAL, Outcome.AWAITING_APPROVAL),
 }
+_PUT_BACK = {State.RELEASING, State.AWAITING_APPROVAL}
+"""States of a record with a baseline in which the host is, in part at least, as it was."""
+
 _USUAL_STATE = "running"
 
 
@@ -55,29 +58,42 @@ class Turns:
         self._claimed_at = case.hub.clock.now()
 
     def take(self, claim: Claim, top: Provisional) -> End:
-        """Act on the strictest of what is unseen."""
+        """Act on the strictest of what is unseen, as far as what holds right now allows."""
         case = self._case
         policy = case.policy
         if policy is None:
-            return self._recorded_only(top, top.reasons[0])
-        entered = self._enter(top.mode)
+            reason = f"there is no valid policy, so nothing is done: {case.standing.problem}"
+            return self._recorded_only(top, Mode.OBSERVE, reason)
+        mode = top.mode
+        for cap in case.caps:
+            mode = mode.at_most(cap.mode)
+        entered = self._enter(mode)
         if isinstance(entered, Exception):
-            return self._no_way_in(top, f"the member role can't be assumed: {errors.message(entered)}")
+            return self._no_way_in(top, mode, f"the member role can't be assumed: {errors.message(entered)}")
         MEMBER_CREDENTIALS.set(entered)
         member = case.member(self._incident)
         try:
             sight = look(member, STEPS)
         except errors.AwsError as error:
-            return self._no_way_in(top, f"the instance can't be described: {errors.message(error)}")
+            return self._no_way_in(top, mode, f"the instance can't be described: {errors.message(error)}")
         if sight.gone or sight.host is None:
             reason = f"instance {case.target.instance} {sight.gone}: there is nothing to contain"
             decision = _as_decision(top, Mode.OFF, reason)
-            return self._end(State.CLOSED, Outcome.IGNORED, decision, reason)
+            return self._keeping_steps(self._end(State.CLOSED, Outcome.IGNORED, decision, reason))
         decision = self._decide(claim, top, policy, sight.host)
         job = self._job(member, sight.host, sight, decision)
         if decision.mode is Mode.ENFORCE:
             return self._act(claim, decision, job, sight.host, policy)
         return self._hold(decision, job, sight.host)
+
+    def know(self, record: Incident | None) -> None:
+        """Take note of the record as it stands after an earlier turn of this attempt."""
+        self._record, self._resumed = record, True
+
+    @property
+    def _begun(self) -> bool:
+        """Whether a baseline stands: then the host may have been changed, whatever else is recorded."""
+        return self._record is not None and bool(self._record.baseline)
 
     def _enter(self, mode: Mode) -> MemberCredentials | Exception:
         """Return credentials for this incident that are fit for the mode, assuming the role again if need be."""
@@ -90,17 +106,20 @@ class Turns:
     def _decide(self, claim: Claim, top: Provisional, policy: Policy, host: Host) -> Decision:
         case, hub = self._case, self._case.hub
         now = hub.clock.now()
-        counted_already = bool(self._record and self._record.baseline)
         usage = Usage()
-        if not counted_already:
+        if not self._begun:  # else it was counted when it began
             scope = _scaling_scope(case, host)
             grouped = hub.records.scaling_group_usage(scope, now) if scope else 0
             usage = replace(case.facts.usage, scaling_group=grouped)
         released_at = claim.released_at if claim.after_release else None
         decision = decide.final(top, case.target, policy, host.facts, usage, now, released_at=released_at)
+        for cap in case.caps:
+            if decision.mode.rank > cap.mode.rank:
+                decision = _lowered(decision, cap.mode, cap.reason)
         ceiling = hub.settings.ceiling_per_hour
-        if not counted_already and decision.mode is Mode.ENFORCE and case.facts.organization_usage >= ceiling:
-            return _lowered(decision, f"the organisation's ceiling of {ceiling} containments an hour is reached")
+        if not self._begun and case.facts.organization_usage >= ceiling and decision.mode is Mode.ENFORCE:
+            reason = f"the organisation's ceiling of {ceiling} containments an hour is reached"
+            return _lowered(decision, Mode.APPROVE, reason)
         return decision
 
     def _job(self, member: Member, host: Host, sight: Sight, decision: Decision) -> Job:
@@ -109,7 +128,7 @@ class Turns:
 
     def _act(self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy) -> End:
         case, hub = self._case, self._case.hub
-        counters = [] if self._record and self._record.baseline else _counters(case, host, policy)
+        counters = [] if self._begun else _counters(case, host, policy)
         begin = partial(
             hub.store.begin,
             self._incident,
@@ -122,7 +141,7 @@ class Turns:
         try:
             results = contain(hub.pool, job, begin if job.sections else _nothing)
         except LimitReachedError as error:
-            return self._hold(_lowered(decision, str(error)), job, host)
+            return self._hold(_lowered(decision, Mode.APPROVE, str(error)), job, host)
         types = {each for unseen in claim.unseen.values() for each in unseen.types}
         types.update(self._record.types if self._record else ())
         verdict = judge(results, types, [interface.id for interface in host.interfaces])
@@ -145,33 +164,53 @@ class Turns:
         """End without acting: observed, or waiting for approval, with the plan of what would be done."""
         state, outcome = _BY_MODE[decision.mode]
         reason = "; ".join(decision.reasons) or f"rule {decision.rule!r} is in mode {decision.mode.value}"
-        if self._record is not None and self._record.baseline:
-            state = State.PARTIAL  # an earlier attempt had begun to act: what it did stays
-            reason = f"containment was stopped half-way: {reason}"
         end = self._end(state, outcome, decision, _with_state(host, reason), job.plan)
-        return replace(end, conclusion=replace(end.conclusion, steps=job.planned))
+        return self._stopped(replace(end, conclusion=replace(end.conclusion, steps=job.planned)))
 
-    def _recorded_only(self, top: Provisional, reason: str) -> End:
-        state, outcome = _BY_MODE[top.mode]
-        return self._end(state, outcome, _as_decision(top, top.mode, reason), reason)
+    def _recorded_only(self, top: Provisional, mode: Mode, reason: str) -> End:
+        state, outcome = _BY_MODE[mode]
+        return self._stopped(self._end(state, outcome, _as_decision(top, mode, reason), reason))
 
-    def _no_way_in(self, top: Provisional, reason: str) -> End:
+    def _no_way_in(self, top: Provisional, mode: Mode, reason: str) -> End:
         """End without having seen the host. An enforcing rule wants another try; others are recorded unplanned."""
-        if top.mode is not Mode.ENFORCE:
-            return self._recorded_only(top, "; ".join([*top.reasons, f"recorded without a plan, because {reason}"]))
-        state = State.FAILED
-        if self._record is not None and self._record.baseline:
-            state = State.PARTIAL
-        end = self._end(state, Outcome.ACTED, _as_decision(top, top.mode, reason), f"nothing could be done: {reason}")
-        steps = self._record.steps if self._record else ()
-        return replace(end, conclusion=replace(end.conclusion, steps=steps, unfinished=True), retry=reason)
+        if mode is not Mode.ENFORCE:
+            reasons = [*top.reasons, f"recorded without a plan, because {reason}"]
+            return self._recorded_only(top, mode, "; ".join(reasons))
+        state = State.PARTIAL if self._begun else State.FAILED
+        end = self._end(state, Outcome.ACTED, _as_decision(top, mode, reason), f"nothing could be done: {reason}")
+        end = self._keeping_steps(end)
+        return replace(end, conclusion=replace(end.conclusion, unfinished=True), retry=reason)
 
-    def _end(self, state: State, outcome: Outcome, decision: Decision, reason: str, plan: tuple[Any, ...] = ()) -> End:
+    def _stopped(self, end: End) -> End:
+        """Mind what earlier attempts did: a host that may be changed stays in a state that can be released."""
+        if not self._begun or self._record is None:
+            return end
+        end = self._keeping_steps(end)
+        if self._record.state in _PUT_BACK:
+            return end  # what comes after a release is for people to say
+        reason = f"containment was stopped half-way: {end.conclusion.reason}"
+        return replace(end, conclusion=replace(end.conclusion, state=State.PARTIAL, reason=reason))
+
+    def _keeping_steps(self, end: End) -> End:
+        """Keep what earlier attempts recorded of their steps: a release needs it."""
+        if not self._begun or self._record is None:
+            return end
+        kept = replace(end.conclusion, steps=self._record.steps, residual_risk=self._record.residual_risk)
+        return replace(end, conclusion=kept)
+
+    def _end(
+        self, state: State, outcome: Outcome, decision: Decision, reason: str, plan: tuple[PlannedCall, ...] = ()
+    ) -> End:
         case = self._case
         now = case.hub.clock.now()
         clocks: dict[str, datetime] = dict(self._record.clocks) if self._record else {}
-        if "isolated" not in clocks:  # a later finding on an isolated host does not begin the clock anew
+        clocks.setdefault("received", case.message.received_at)
+        clocks.setdefault("claimed", self._claimed_at)
+        record = self._record
+        if record is not None and (record.mode.rank < decision.mode.rank or record.state in _PUT_BACK):
+            # A stricter finding raises the response: its own time counts. A further try of the same never does.
             clocks.update({"received": case.message.received_at, "claimed": self._claimed_at})
+            clocks.pop("isolated", None)
         for name, at in (("first_seen", case.finding.first_seen_at), ("created", case.finding.created_at)):
             if at is not None:
                 clocks.setdefault(name, at)
@@ -221,9 +260,9 @@ def _as_decision(top: Provisional, mode: Mode, reason: str) -> Decision:
     return Decision(top.finding_id, mode, top.rule, top.origin, top.bundle, (*top.reasons, reason), {})
 
 
-def _lowered(decision: Decision, reason: str) -> Decision:
-    told = f"{decision.mode.value} is lowered to {Mode.APPROVE.value}: {reason}"
-    return replace(decision, mode=decision.mode.at_most(Mode.APPROVE), reasons=(*decision.reasons, told))
+def _lowered(decision: Decision, mode: Mode, reason: str) -> Decision:
+    told = f"{decision.mode.value} is lowered to {mode.value}: {reason}"
+    return replace(decision, mode=decision.mode.at_most(mode), reasons=(*decision.reasons, told))
 
 
 def _with_state(host: Host, reason: str) -> str:

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from functions import log
+from functions.containment.verdict import DNS_EXFILTRATION
 from functions.incident.claim import Claim
 from functions.incident.model import Incident, State
 from functions.incident.store import Conclusion
@@ -18,6 +19,7 @@ from functions.policy import decide
 from functions.policy.model import Provisional
 
 _UNSETTLED = {State.PARTIAL, State.FAILED, State.CLOSED}
+"""States that a further finding of the same mode looks at anew."""
 
 
 def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
@@ -26,7 +28,7 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
     Raises RetryError when something failed that may succeed later: it is recorded, and the message comes again.
     """
     hub, incident = case.hub, claim.incident
-    keeping = case.keep_finding(incident)
+    keeping = case.keep_finding(incident, new=new)
     record = None if new else hub.store.load(incident)
     turns = Turns(case, incident, record, entry, resumed=not new)
     end = _turn(turns, claim, record)
@@ -36,10 +38,10 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
         left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
         if left is None:
             break
-        claim = left  # findings came in meanwhile: a stricter one raises the response
-        top = _top(claim)
-        if top.mode.rank > end.conclusion.mode.rank:
-            end = turns.take(claim, top)
+        claim = left  # findings came in meanwhile
+        if _calls_for_more(claim, end.conclusion):
+            turns.know(hub.store.load(incident))
+            end = turns.take(claim, _top(claim))
             _tell(case, incident, end, record)
     if unkept:
         log.write("evidence", level=logging.ERROR, outcome="failed", reason=f"the raw event was not kept: {unkept}")
@@ -52,9 +54,8 @@ def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
     top = _top(claim)
     if record is None or claim.unfinished:
         return turns.take(claim, top)
-    raises = top.mode.rank > claim.mode.rank
-    again = claim.state in _UNSETTLED and top.mode.rank == claim.mode.rank
-    if not raises and not again:
+    unsettled = claim.state in _UNSETTLED and top.mode.rank == claim.mode.rank
+    if not unsettled and not _calls_for_more(claim, claim):
         return _merge(claim)
     end = turns.take(claim, top)
     rank = end.conclusion.mode.rank
@@ -63,6 +64,14 @@ def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
     if rank == claim.mode.rank and end.outcome is not Outcome.IGNORED:
         return End(end.conclusion, Outcome.MERGED, end.retry)  # looked at anew, and nothing was raised
     return end
+
+
+def _calls_for_more(claim: Claim, stands: Claim | Conclusion) -> bool:
+    """Tell whether what is unseen asks for more than stands: a stricter mode, or a channel that groups don't cut."""
+    if _top(claim).mode.rank > stands.mode.rank:
+        return True
+    types = {each for unseen in claim.unseen.values() for each in unseen.types}
+    return stands.state is State.CONTAINED and not types.isdisjoint(DNS_EXFILTRATION)
 
 
 def _sentence(end: End) -> str:

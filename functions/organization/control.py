@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from functions.aws.clients import AwsClient
 from functions.clock import Clock
 from functions.finding.model import Target
-from functions.incident.items import CONTROL_KEY, account_key, from_item, groups_key, stamp, to_item, usage_key
+from functions.incident.conflict import writing
+from functions.incident.items import CONTROL_KEY, account_key, from_item, groups_key, moment, stamp, to_item, usage_key
 from functions.policy.model import Usage
 
 ORGANIZATION = "organization"
+FOUND_HOLDS = timedelta(hours=1)
+"""How long what Organizations said of one account counts. Long enough that a burst of findings from a new account asks
+once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
+
 _TRIES = 5
 _FIRST_PAUSE_SECONDS = 0.05
 
@@ -90,7 +95,7 @@ class Records:
             groups={name: value for name, value in values["groups"].items() if name not in {"pk", "sk"}},
             usage=Usage(account=int(values["usage"].get("containments", 0))),
             organization_usage=int(values["organization"].get("containments", 0)),
-            known_ou=values["account"].get("ou"),
+            known_ou=_found_lately(values["account"], now),
         )
 
     def scaling_group_usage(self, scope: str, now: datetime) -> int:
@@ -101,16 +106,19 @@ class Records:
     def remember_account(self, account: str, ou: str) -> None:
         """Record where an account is that the directory doesn't have yet."""
         values = {**account_key(account), "ou": ou, "found_at": stamp(self._clock.now())}
-        self._dynamodb.put_item(TableName=self._table, Item=to_item(values))
+        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(values)), self._clock)
 
     def record_group(self, target: Target, name: str, group: str) -> None:
         """Record a quarantine group under ``vpc#profile``: from now on it is trusted by its id."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key=to_item(groups_key(target.account, target.region)),
-            UpdateExpression="SET #name = :group",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=to_item({":group": group}),
+        writing(
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(groups_key(target.account, target.region)),
+                UpdateExpression="SET #name = :group",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues=to_item({":group": group}),
+            ),
+            self._clock,
         )
 
     def group(self, target: Target, name: str) -> str | None:
@@ -142,3 +150,9 @@ def _control(values: Mapping[str, Any]) -> Control:
         directory=values.get("directory"),
         switched_off=frozenset(values.get("switched_off", ())),
     )
+
+
+def _found_lately(values: Mapping[str, Any], now: datetime) -> str | None:
+    """Return the OU path of an account that was looked up, or None when that is too long ago to count."""
+    found_at = moment(values.get("found_at", ""))
+    return values.get("ou") if found_at is not None and now - found_at < FOUND_HOLDS else None

@@ -36,8 +36,8 @@ def fits_instance(exception: PolicyException, target: Target, facts: InstanceFac
 
 
 def lowered(mode: Mode, exception: PolicyException) -> Mode:
-    """Return the mode that the exception leaves. Attackers can tag: a tag alone goes no lower than ``approve``."""
-    floor = Mode.APPROVE if _by_tags_alone(exception) else Mode.OFF
+    """Return the mode that the exception leaves. Attackers can tag: by tags it goes no lower than ``approve``."""
+    floor = Mode.APPROVE if _by_tags(exception) else Mode.OFF
     return mode.at_most(max(exception.mode, floor, key=lambda each: each.rank))
 
 
@@ -49,10 +49,12 @@ def _names(exception: PolicyException, target: Target, now: datetime) -> bool:
     )
 
 
-def _by_tags_alone(exception: PolicyException) -> bool:
-    named = (exception.account, exception.instance, exception.image, exception.scaling_group)
-    if any(name is not None for name in named):
+def _by_tags(exception: PolicyException) -> bool:
+    """Tell whether whoever holds a host can bring it under the exception by tagging it.
+
+    An instance, an image or a scaling group that is named besides keeps others out. An account doesn't, nor do rules:
+    the attacker is inside the one and acts under the other. What else a ``where`` asks is nothing to rely on.
+    """
+    if any(name is not None for name in (exception.instance, exception.image, exception.scaling_group)):
         return False
-    if exception.where is not None:
-        return reads_tags(exception.where)
-    return bool(exception.tags)
+    return bool(exception.tags) or (exception.where is not None and reads_tags(exception.where))

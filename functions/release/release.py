@@ -15,16 +15,18 @@ from functions.aws import errors
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Attempt, Claim
 from functions.incident.ids import new_token
-from functions.incident.model import Incident, RestoredItem, State, StepResult
+from functions.incident.model import Incident, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion
 from functions.intake.hub import Hub
 from functions.notify import place
-from functions.policy.model import Decision
+from functions.organization.control import ControlError
+from functions.policy.model import Decision, Mode
 from functions.steps.host import Host, describe
 from functions.steps.registry import STEPS, release_actions
 from functions.steps.step import Member, Step, Task
 
-_RELEASABLE = {State.CONTAINED, State.PARTIAL, State.FAILED, State.RELEASING}
+_OVER = {State.RELEASED, State.CLOSED}
+_GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
 
 
 class ReleaseError(Exception):
@@ -34,8 +36,9 @@ class ReleaseError(Exception):
 def release(hub: Hub, incident: str, *, by: str) -> Incident:
     """Release an incident's host and return the record as it then stands.
 
-    The state ends as ``released``, or as ``releasing`` when an item could not be put back by Cordon: then the release
-    can be run again. Raises ReleaseError, or what the hub's own stores raise.
+    The state ends as ``released``, or as ``releasing`` when an item could not be put back now: then the release can be
+    run again. What somebody else changed or took away is named and left to them. Raises ReleaseError, or what the
+    hub's own stores raise.
     """
     return copy_context().run(_release, hub, incident, by)
 
@@ -45,42 +48,45 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
     record = hub.store.load(incident)
     if record is None:
         raise ReleaseError(f"there is no incident {incident}")
-    if record.state not in _RELEASABLE:
+    if record.state in _OVER or not record.baseline:
         raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
     attempt = Attempt(new_token(), f"release by {by}")
     claim = hub.claims.lease(record.target, incident, attempt)
     if claim is None:
         raise ReleaseError(f"{incident} is being worked on, or the host is in another incident now")
-    items = _restore(hub, record)
+    try:
+        member, now = _enter(hub, record)
+    except (ControlError, *errors.AwsError) as error:
+        _conclude(hub, record, attempt, claim, Conclusion(claim.state, claim.mode, None, ""))
+        text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
+        raise ReleaseError(f"{incident} can't be released: {text}") from error
+    hub.heads.begin_release(incident, record.target, attempt)
+    items = _restore(member, now, record) if now is not None else (_GONE,)
     left = [item for item in items if not item.restored]
-    state = State.RELEASING if left else State.RELEASED
+    state = State.RELEASING if any(item.retry for item in left) else State.RELEASED
     reason = f"released by {by}: {len(items) - len(left)} of {len(items)} items restored"
     if left:
         reason += "; not restored: " + "; ".join(f"{item.what}: {item.reason}" for item in left)
-    end = _conclusion(record, state, reason, items, hub.clock.now())
-    standing: Claim | None = claim
-    while standing is not None:
-        # What came in meanwhile counts as seen: only activity later than the release opens a new episode.
-        standing = hub.store.conclude(incident, record.target, attempt, standing, end)
     log.write("release", outcome=state.value, reason=reason, by=by, instance=record.target.instance)
     hub.notifier.tell(
         f"{state.value}: {record.target.instance} in {record.target.account}",
         {"What": reason, **place(record.target), "Incident": incident},
     )
+    _conclude(hub, record, attempt, claim, _conclusion(record, state, reason, items, hub.clock.now()))
     return hub.store.load(incident) or record
 
 
-def _restore(hub: Hub, record: Incident) -> tuple[RestoredItem, ...]:
+def _conclude(hub: Hub, record: Incident, attempt: Attempt, claim: Claim, end: Conclusion) -> None:
+    standing: Claim | None = claim
+    while standing is not None:
+        # What came in meanwhile counts as seen: only activity later than the release opens a new episode.
+        standing = hub.store.conclude(record.id, record.target, attempt, standing, end)
+
+
+def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
+    """Enter the account as the release role and look at the host; changes nothing."""
     target = record.target
-    try:
-        MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
-        ec2 = hub.clients.member("ec2", target.region)
-        now = describe(ec2, hub.pool, target)
-        groups = hub.records.facts(target, hub.clock.now()).groups
-    except errors.AwsError as error:
-        return (RestoredItem("release", "the host", restored=False, reason=errors.message(error)),)
-    if now is None:
-        return (RestoredItem("release", "the host", restored=True, reason="no longer exists"),)
+    MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
     member = Member(
         target=target,
         incident=record.id,
@@ -89,13 +95,19 @@ def _restore(hub: Hub, record: Incident) -> tuple[RestoredItem, ...]:
         pool=hub.pool,
         clock=hub.clock,
         records=hub.records,
-        groups=groups,
+        groups=hub.records.facts(target, hub.clock.now()).groups,
     )
+    return member, describe(member.ec2, hub.pool, target)
+
+
+def _restore(member: Member, now: Host, record: Incident) -> tuple[RestoredItem, ...]:
+    """Put back what the baseline covers, whether or not the step that changed it got to say so."""
     results = {result.name: result for result in record.steps}
     items: list[RestoredItem] = []
     for step in STEPS:
-        if step.name in record.baseline and step.name in results:
-            items.extend(_revert(step, member, now, record, results[step.name]))
+        if step.name in record.baseline:
+            unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")
+            items.extend(_revert(step, member, now, record, results.get(step.name, unsaid)))
     return tuple(items)
 
 
@@ -104,7 +116,7 @@ def _revert(step: Step, member: Member, now: Host, record: Incident, result: Ste
     try:
         return step.revert(task, result, now)
     except errors.AwsError as error:
-        return (RestoredItem(step.name, step.name, restored=False, reason=errors.message(error)),)
+        return (RestoredItem(step.name, step.name, restored=False, reason=errors.message(error), retry=True),)
 
 
 def _conclusion(
@@ -112,7 +124,7 @@ def _conclusion(
 ) -> Conclusion:
     return Conclusion(
         state=state,
-        mode=record.mode,
+        mode=record.mode if state is State.RELEASED else Mode.OFF,  # half put back: any later finding asks for more
         decision=Decision("", record.mode, record.rule, record.origin, record.bundle, (), {}),
         reason=reason,
         plan=record.plan,

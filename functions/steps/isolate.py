@@ -8,6 +8,7 @@ all at once. Nothing here ever puts another group on: a failure leaves an interf
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from functions.aws import errors
@@ -99,13 +100,15 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Put each interface's own groups back, if it still wears ours alone."""
-    group = result.receipt.get("group")
+    """Put each interface's own groups back, if it wears a quarantine group of ours alone.
+
+    Which groups are ours the hub's record tells, whatever became of the attempt that put one on.
+    """
+    ours = {str(result.receipt.get("group")), *task.member.groups.values()}
     attached = {each.id: each for each in now.interfaces}
     work = [
-        _restorer(task, interface, before, group, attached.get(interface))
+        partial(_put_back, task, interface, list(before), ours, attached.get(interface))
         for interface, before in task.section["interfaces"].items()
-        if interface in result.receipt.get("swapped", [])
     ]
     return tuple(task.member.pool.all(work))
 
@@ -155,23 +158,17 @@ def _checked_group(task: Task, result: StepResult, groups: list[Mapping[str, Any
     return [Part(GROUP_PART, StepOutcome.FAILED, reason, "GroupNotTrusted")]
 
 
-def _restorer(
-    task: Task, interface: str, before: list[str], group: str | None, now: Interface | None
-) -> Callable[[], RestoredItem]:
+def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now: Interface | None) -> RestoredItem:
     what = f"groups of {interface}"
-
-    def put_back() -> RestoredItem:
-        if now is None:
-            return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host")
-        if list(now.groups) == before:
-            return RestoredItem(NAME, what, restored=True, reason="found as they were")
-        if now.groups != (group,):
-            reason = f"found with {', '.join(now.groups)}, which is not what was set"
-            return RestoredItem(NAME, what, restored=False, reason=reason)
-        parameters = _swap(interface, before)
-        return restore(NAME, what, lambda: task.member.ec2.modify_network_interface_attribute(**parameters))
-
-    return put_back
+    if now is None:
+        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host")
+    if list(now.groups) == before:
+        return RestoredItem(NAME, what, restored=True, reason="found as they were")
+    if len(now.groups) != 1 or now.groups[0] not in ours:
+        reason = f"found with {', '.join(now.groups)}, which is not what was set"
+        return RestoredItem(NAME, what, restored=False, reason=reason)
+    ec2 = task.member.ec2
+    return restore(NAME, what, lambda: ec2.modify_network_interface_attribute(**_swap(interface, before)))
 
 
 STEP = Step(

@@ -97,21 +97,21 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Put each setting that we changed back, if it still is as we set it."""
-    changed = result.receipt.get("changed", [])
+    """Put each setting back that was another before, if it still is as we set it."""
+    known = result.receipt.get("changed")
     observed = observe(task.member)
-    items = []
-    for name, before in task.section["attributes"].items():
-        if name in changed and before != ATTRIBUTES[name][2]:
-            items.append(_restore_attribute(task, name, before, observed[name]))
-    if VOLUMES in changed:
-        attached = {volume.id: volume for volume in now.volumes}
-        items.extend(
-            _restore_volume(task, volume, attached.get(volume["id"]))
-            for volume in task.section[VOLUMES]
-            if volume["delete_on_termination"]
-        )
-    return tuple(items)
+    work = [
+        partial(_restore_attribute, task, name, before, observed[name], ours=known is None or name in known)
+        for name, before in task.section["attributes"].items()
+        if before != ATTRIBUTES[name][2]
+    ]
+    attached = {volume.id: volume for volume in now.volumes}
+    volumes = [
+        partial(_restore_volume, task, volume["id"], attached.get(volume["id"]))
+        for volume in task.section[VOLUMES]
+        if volume["delete_on_termination"]
+    ]
+    return tuple(task.member.pool.all([*work, *volumes]))
 
 
 def _reader(member: Member, name: str) -> Callable[[], Any]:
@@ -180,22 +180,25 @@ def _call(instance: str, parameters: Mapping[str, Any]) -> PlannedCall:
     return PlannedCall(NAME, "ModifyInstanceAttribute", {"InstanceId": instance, **parameters})
 
 
-def _restore_attribute(task: Task, name: str, before: Any, now: Any) -> RestoredItem:
-    _, parameter, ours = ATTRIBUTES[name]
+def _restore_attribute(task: Task, name: str, before: Any, now: Any, *, ours: bool) -> RestoredItem:
+    _, parameter, wanted = ATTRIBUTES[name]
     if isinstance(now, Exception):
-        return RestoredItem(NAME, name, restored=False, reason=errors.message(now))
-    if now != ours:
-        return RestoredItem(NAME, name, restored=now == before, reason=f"found as {now!r}, which is not what was set")
+        return RestoredItem(NAME, name, restored=False, reason=errors.message(now), retry=True)
+    if now == before:
+        return RestoredItem(NAME, name, restored=True, reason="found as it was")
+    if now != wanted or not ours:
+        return RestoredItem(NAME, name, restored=False, reason=f"found as {now!r}, which Cordon did not set")
     return restore(NAME, name, lambda: _modify(task.member.ec2, task.host.id, {parameter: {"Value": before}}))
 
 
-def _restore_volume(task: Task, volume: Mapping[str, Any], now: Volume | None) -> RestoredItem:
-    what = f"{volume['id']} DeleteOnTermination"
+def _restore_volume(task: Task, volume: str, now: Volume | None) -> RestoredItem:
+    what = f"{volume} DeleteOnTermination"
     if now is None:
         return RestoredItem(NAME, what, restored=False, reason="the volume is no longer attached")
     if now.delete_on_termination:
         return RestoredItem(NAME, what, restored=True, reason="found as it was")
-    mapping = {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": True}}
+    # By the device that it is at now: another volume may be at the old one.
+    mapping = {"DeviceName": now.device, "Ebs": {"DeleteOnTermination": True}}
     return restore(NAME, what, lambda: _modify(task.member.ec2, task.host.id, {"BlockDeviceMappings": [mapping]}))
 
 

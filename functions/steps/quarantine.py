@@ -8,6 +8,7 @@ are tagged too, and snapshots and groups when they are made.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from functions.aws import errors
@@ -82,18 +83,18 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
     """Give each resource its earlier value of ``status`` back, or none; and take the incident's tag away."""
+    del result  # a tag that names the incident is ours, whatever became of the attempt that set it
     present = {now.id: now.tags}
     present.update({each.id: each.tags for each in _attached(now) if each.tags is not None})
     items = []
-    for resource in result.receipt.get("resources", []):
-        before = task.section["tags"].get(resource, {})
+    work = []
+    for resource, before in task.section["tags"].items():
         if resource not in present:
             items.append(RestoredItem(NAME, f"tags of {resource}", restored=False, reason="no longer part of the host"))
-            continue
-        for key, ours in _ours(task.member).items():
-            item = _restore_tag(task, resource, key, ours, (before.get(key), present[resource].get(key)))
-            if item is not None:
-                items.append(item)
+        else:
+            work.append(partial(_restore_tags, task, resource, before, present[resource]))
+    for restored in task.member.pool.all(work):
+        items.extend(restored)
     return tuple(items)
 
 
@@ -121,20 +122,28 @@ def _unread(task: Task) -> list[Part]:
     ]
 
 
-def _restore_tag(
-    task: Task, resource: str, key: str, ours: str, before_and_now: tuple[str | None, str | None]
-) -> RestoredItem | None:
-    before, now = before_and_now
-    what = f"tag {key} of {resource}"
-    if now == before:
-        return None
-    if now != ours:
-        return RestoredItem(NAME, what, restored=False, reason=f"found as {now!r}, which is not what was set")
-    ec2 = task.member.ec2
-    if before is None:
-        # With the value: a tag that somebody changed in the meantime stays.
-        return restore(NAME, what, lambda: ec2.delete_tags(Resources=[resource], Tags=[{"Key": key, "Value": ours}]))
-    return restore(NAME, what, lambda: ec2.create_tags(Resources=[resource], Tags=[{"Key": key, "Value": before}]))
+def _restore_tags(task: Task, resource: str, before: Mapping[str, str], now: Mapping[str, str]) -> list[RestoredItem]:
+    """Restore the tags of one resource, one call after the other: the incident's own last, it tells what is ours."""
+    items = []
+    for key, ours in _ours(task.member).items():
+        what, earlier, found = f"tag {key} of {resource}", before.get(key), now.get(key)
+        if found == earlier:
+            continue
+        if found != ours:
+            reason = f"found as {found!r}, which is not what was set"
+            items.append(RestoredItem(NAME, what, restored=False, reason=reason))
+        else:
+            items.append(restore(NAME, what, partial(_set_tag, task, resource, key, (ours, earlier))))
+    return items
+
+
+def _set_tag(task: Task, resource: str, key: str, ours_and_earlier: tuple[str, str | None]) -> None:
+    ours, earlier = ours_and_earlier
+    if earlier is None:
+        # With the value: a tag that somebody changes in the meantime stays.
+        task.member.ec2.delete_tags(Resources=[resource], Tags=[{"Key": key, "Value": ours}])
+    else:
+        task.member.ec2.create_tags(Resources=[resource], Tags=[{"Key": key, "Value": earlier}])
 
 
 STEP = Step(

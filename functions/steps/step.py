@@ -137,5 +137,5 @@ def restore(step: str, what: str, call: Callable[[], object]) -> RestoredItem:
     try:
         call()
     except errors.AwsError as error:
-        return RestoredItem(step, what, restored=False, reason=errors.message(error))
+        return RestoredItem(step, what, restored=False, reason=errors.message(error), retry=True)
     return RestoredItem(step, what, restored=True)

@@ -22,11 +22,15 @@ from hub.simulation.envelopes import enveloped
 from hub.simulation.errors import EventsError
 
 STDIN = "-"
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """One event of a file; ``index`` counts from 0. ``envelope`` None: the text is no JSON object."""
+    """One event of a file; ``index`` counts from 0.
+
+    ``envelope`` None: the text goes out as it stands, being no JSON object or one nested too deeply to be made anew.
+    """
 
     file: str
     index: int
@@ -35,18 +39,27 @@ class SourceEvent:
 
     @classmethod
     def of(cls, file: str, index: int, value: object, text: str | None = None) -> Self:
-        """Return the event of a JSON value: an object gets its envelope if it has none."""
+        """Return the event of a JSON value: an object gets its envelope if it has none.
+
+        ``text`` is how the value was spelt. Raises RecursionError for one without text that is nested too deeply.
+        """
         shown = json.dumps(value) if text is None else text
         if not isinstance(value, Mapping):
             return cls(file, index, shown, None)
         identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"cordon-simulation:{file}:{index}"))
-        return cls(file, index, shown, enveloped(value, identity))
+        try:
+            return cls(file, index, shown, enveloped(value, identity))
+        except RecursionError:
+            return cls(file, index, shown, None)
 
     def body(self, now: datetime) -> str:
         """Return the queue message's body: the event is received at that moment, when it is handed over."""
         if self.envelope is None:
             return self.text
-        return json.dumps({**self.envelope, "time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        try:
+            return json.dumps({**self.envelope, "time": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        except RecursionError:  # it could be read, but not from this depth of the stack, or not with an envelope around
+            return self.text
 
 
 def load(files: Sequence[str], stdin: TextIO | None = None) -> list[SourceEvent]:
@@ -87,15 +100,14 @@ def targets_named(events: Iterable[SourceEvent]) -> tuple[set[Target], set[str]]
 
 def _read(file: str, stdin: TextIO | None) -> str:
     if file == STDIN:
-        return (stdin or sys.stdin).read()
+        return (stdin or sys.stdin).read().removeprefix(_BYTE_ORDER_MARK)
     return Path(file).read_text(encoding="utf-8-sig")
 
 
 def _events(file: str, text: str) -> Iterator[SourceEvent]:
     whole, parsed = _parse(text)
     if parsed:
-        values = _values(whole)
-        yield from (SourceEvent.of(file, index, value) for index, value in enumerate(values))
+        yield from (_event(file, index, value, text) for index, value in enumerate(_values(whole)))
         return
     lines = [line for line in text.splitlines() if line.strip()]
     if any(line[0].isspace() for line in lines[1:]):
@@ -105,6 +117,13 @@ def _events(file: str, text: str) -> Iterator[SourceEvent]:
     for index, line in enumerate(lines):
         value, parsed = _parse(line)
         yield SourceEvent.of(file, index, value, line) if parsed else SourceEvent(file, index, line, None)
+
+
+def _event(file: str, index: int, value: Any, whole: str) -> SourceEvent:
+    try:
+        return SourceEvent.of(file, index, value)
+    except RecursionError:  # how this one value is spelt can't be told: the whole file is what there is
+        return SourceEvent(file, index, whole, None)
 
 
 def _parse(text: str) -> tuple[Any, bool]:

@@ -3,15 +3,17 @@
 
 A specification reads ``SERVICE:Operation=WHAT[*N]``. WHAT is an error code, ``timeout-before``, ``timeout-after``,
 ``crash-before`` or ``crash-after``. Without ``*N`` an error code holds for every attempt, the others for the first one.
+A ``TransactionCanceledException`` of DynamoDB's is one for the conflict with somebody else's transaction.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from hub.simulation.errors import FaultError, suggestion
 
@@ -74,6 +76,18 @@ def _check_operation(text: str, service: str, operation: str) -> None:
         raise FaultError(
             [f"fault {text!r}: {service} has no operation {operation!r}{suggestion(operation, operations)}"]
         )
+
+
+def told_besides(service: str, what: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what AWS's answer to that fault holds beside code and message: for a cancelled transaction the reasons.
+
+    The item in conflict is the last one of the transaction.
+    """
+    if (service, what) != ("dynamodb", "TransactionCanceledException"):
+        return {}
+    others = [{"Code": "None"} for _ in parameters.get("TransactItems", [])[1:]]
+    conflict = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
+    return {"CancellationReasons": [*others, conflict]}
 
 
 class FaultPlan:

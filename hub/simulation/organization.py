@@ -28,8 +28,8 @@ def build(spec: WorldSpec, names: Names, now: datetime) -> None:
     _build_organization(spec, accounts)
     _build_hub(names)
     for account in accounts:
-        if account != spec.organization.hub:
-            _build_roles(names, account)
+        # The hub and the forensics account are members too: StackSets reach everyone but the management account.
+        _build_roles(names, account)
     MemberBuilder(spec, now).build()
 
 

@@ -92,8 +92,9 @@ class _Process:
 class IntakeQueue:
     """Hands events to a handler as SQS and Lambda would.
 
-    ``new_process`` makes a handler with clients of its own; it is called once for each execution environment and again
-    after a crash.
+    ``new_process`` makes a handler that knows nothing yet; it is called once for each execution environment and again
+    after a crash. Clients are the one thing that a handler may share with others (``Deployment``'s do, for making them
+    is slow): then it finds them warm, and the SDK's retry quota is one for all.
     """
 
     def __init__(self, stage: Stage, new_process: Callable[[], Handle]) -> None:

@@ -26,7 +26,7 @@ from functions.context import INCIDENT
 from hub.simulation.callers import Caller, Callers, scope
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import Crash, SimulationGapError
-from hub.simulation.faults import FaultPlan, Interruption
+from hub.simulation.faults import FaultPlan, Interruption, told_besides
 from hub.simulation.recorder import Call, Delivery, Recorder, presentable
 from hub.simulation.regions import known_regions
 from hub.simulation.wire import Answer, ApiError, error_answer, output_answer
@@ -132,7 +132,8 @@ class Transport:
         if fault == Interruption.TIMEOUT_BEFORE:
             self._time_out(call, request)
         if fault is not None and fault not in list(Interruption):
-            status, replied, body = error_answer(sent.service, fault, f"{fault}, injected by the simulation")
+            members = told_besides(sent.service, fault, sent.parameters)
+            status, replied, body = error_answer(sent.service, fault, f"{fault}, injected by the simulation", members)
             self._recorder.end(call, fault)
             # The answer to a HEAD request has no body, so that its caller sees the status alone.
             return status, replied, b"" if request.method == "HEAD" else body

@@ -53,8 +53,8 @@ def service_model(service: str) -> Any:
     return get_service_model(service)
 
 
-def error_answer(service: str, code: str, message: str) -> Answer:
-    """Return an error as that service's own protocol has it."""
+def error_answer(service: str, code: str, message: str, members: Mapping[str, Any] | None = None) -> Answer:
+    """Return an error as that service's own protocol has it; ``members``: what a JSON error holds besides."""
     model = service_model(service)
     status = _status(model, code)
     protocol = model.protocol
@@ -64,7 +64,8 @@ def error_answer(service: str, code: str, message: str) -> Answer:
         return status, headers, _xml_error(protocol, code, message, status).encode()
     headers["content-type"] = "application/x-amz-json-1.0"
     headers["x-amzn-errortype"] = code
-    return status, headers, json.dumps({"__type": code, "message": message, "Message": message}).encode()
+    document = {"__type": code, "message": message, "Message": message, **(members or {})}
+    return status, headers, json.dumps(document).encode()
 
 
 def _status(model: Any, code: str) -> int:

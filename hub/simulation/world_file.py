@@ -8,6 +8,7 @@ quotation marks.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, get_args
@@ -36,11 +37,13 @@ from hub.simulation.world_spec import (
     WorldSpec,
 )
 
-_ACCOUNT = re.compile(r"\d{12}")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _OU = re.compile(r"/|(/[^/]+)+/?")
 _NULL = ("", "null", "~", "Null", "NULL")
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, lone surrogates, line and paragraph separators: AWS takes none of them."""
 
 Node = yaml.nodes.Node
 Read = Callable[[Node, str], Any]
@@ -217,7 +220,8 @@ class _Reader:
         seen: set[str] = set()
         for key_node, value in node.value:
             key = str(key_node.value)
-            where = f"{path}.{key}" if path else key
+            shown = repr(key) if _has_controls(key) else key
+            where = f"{path}.{shown}" if path else shown
             if key in seen:
                 self._problem(key_node, where, "this key is here twice")
             seen.add(key)
@@ -265,16 +269,21 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode) or not node.value:
             self._problem(node, path, "this should be a word")
             return ""
-        return str(node.value)
+        return self._printable(node, path, node.value)
 
     def _matching(self, pattern: re.Pattern[str], what: str) -> Read:
         def read(node: Node, path: str) -> str:
             if isinstance(node, yaml.ScalarNode) and pattern.fullmatch(node.value):
-                return str(node.value)
+                return self._printable(node, path, node.value)
             self._problem(node, path, f"{getattr(node, 'value', '')!r} is not {what}")
             return ""
 
         return read
+
+    def _printable(self, node: Node, path: str, word: str) -> str:
+        if _has_controls(word):
+            self._problem(node, path, f"{word!r} holds a control character")
+        return word
 
     def _one_of(self, choices: Iterable[str]) -> Read:
         allowed = tuple(choices)
@@ -307,8 +316,13 @@ class _Reader:
     def _tags(self, node: Node, path: str) -> dict[str, str]:
         tags: dict[str, str] = {}
         for key, value, where in self._entries(node, path):
+            self._printable(value, where, key)
             if isinstance(value, yaml.ScalarNode):
-                tags[key] = str(value.value)
+                tags[key] = self._printable(value, where, value.value)
             else:
                 self._problem(value, where, "this should be a word")
         return tags
+
+
+def _has_controls(word: str) -> bool:
+    return any(unicodedata.category(letter) in _UNPRINTABLE for letter in word)

@@ -31,7 +31,7 @@ def longest() -> Target:
         (part, region)
         for part in session.get_available_partitions()
         for region in session.get_available_regions("ec2", part)
-    ]  # noqa: E501
+    ]
     partition, region = max(places, key=lambda place: len("".join(place)))
     return Target(partition, "9" * 12, region, "i-" + "f" * 17)
 
@@ -79,7 +79,7 @@ def test_releasing_makes_nothing() -> None:
         action
         for action in SETS["release"]
         if action.partition(":")[2].startswith("Create") and action != "ec2:CreateTags"
-    ]  # noqa: E501
+    ]
 
 
 def test_the_session_carries_the_incident() -> None:

@@ -98,7 +98,7 @@ def test_a_lease_is_taken_when_it_is_free_or_has_run_out_and_not_before(table: T
     taken = take(table)
     assert taken is not None
     assert (taken.token, taken.message, taken.incident) == (OURS.token, OURS.message, INCIDENT)
-    assert set(taken.unseen) == {unseen_key(finding()), unseen_key(FURTHER)}
+    assert set(taken.unseen) == {unseen_key(finding(), provisional()), unseen_key(FURTHER, provisional())}
     assert take(table, THEIRS) is None
 
 
@@ -131,7 +131,7 @@ def test_two_at_once_one_lease(table: Table) -> None:
 def test_append_puts_down_what_the_holder_then_finds(table: Table) -> None:
     table.open(THEIRS)
     assert table.claims.append(TARGET, stands(table), FURTHER, provisional(finding_id="another"))
-    found = stands(table).unseen[unseen_key(FURTHER)]
+    found = stands(table).unseen[unseen_key(FURTHER, provisional())]
     assert found.types == FURTHER.types
     assert found.provisional == provisional(finding_id="another")
     assert stands(table).token == THEIRS.token
@@ -170,7 +170,7 @@ def test_reopen_begins_a_new_episode_that_remembers_the_release(table: Table) ->
     assert opened.after_release
     assert opened.released_at == released.released_at
     assert opened.seen == {}
-    assert set(opened.unseen) == {unseen_key(FURTHER)}
+    assert set(opened.unseen) == {unseen_key(FURTHER, provisional())}
     assert table.claims.reopen(TARGET, released, "inc-3", FURTHER, provisional(), THEIRS) is None
 
 

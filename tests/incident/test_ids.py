@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from functions.incident.ids import PATTERN, new_incident, new_token
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds the zone
 
 
+@functools.cache
 def _sts_patterns() -> dict[str, re.Pattern[str]]:
     members = botocore.session.Session().get_service_model("sts").operation_model("AssumeRole").input_shape.members
     assert members["RoleSessionName"].metadata["max"] >= 40

@@ -26,7 +26,7 @@ def publish_directory(stage: Stage, accounts: dict[str, str]) -> None:
     hub = stage.hub().clients.hub("s3")
     bucket = stage.deployment.settings.policy_bucket
     hub.put_object(Bucket=bucket, Key=object_key(directory.digest), Body=directory.dumps())
-    stage.deployment._write_control({"directory": directory.digest})
+    stage.control({"directory": directory.digest})
 
 
 def test_a_stranger_is_rejected_and_no_role_is_assumed(simulated: Simulated) -> None:
@@ -64,7 +64,7 @@ def test_with_a_broken_directory_nothing_is_touched(simulated: Simulated, data: 
     if data is not None:
         key = object_key("5" * 64)
         stage.hub().clients.hub("s3").put_object(Bucket=stage.deployment.settings.policy_bucket, Key=key, Body=data)
-    stage.deployment._write_control({"directory": "5" * 64})
+    stage.control({"directory": "5" * 64})
     world = stage.simulation.world()
     (result,) = stage.deliver(asff())
     assert result.outcome is Outcome.OBSERVED
@@ -108,7 +108,7 @@ def test_a_kill_switch_stops_acting_and_not_telling(simulated: Simulated, case: 
 def test_somebody_elses_kill_switch_stops_nothing(simulated: Simulated, scopes: list[str]) -> None:
     stage = simulated()
     stage.deployment.switch_off(["organization"])
-    stage.deployment.switch_off(scopes) if scopes else stage.deployment._write_control({"switched_off": {"none"}})
+    stage.deployment.switch_off(scopes) if scopes else stage.control({"switched_off": {"none"}})
     (result,) = stage.deliver(asff())
     assert result.outcome is Outcome.ACTED
 

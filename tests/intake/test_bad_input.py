@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hub.simulation.events import SourceEvent
 from tests.conftest import Simulated
 from tests.finding import findings
 from tests.finding.findings import asff, envelope, instance_arn, native, ocsf
-from tests.stage import ACCOUNT, Stage
+from tests.stage import ACCOUNT, Stage, staged
 
 EVENTS = Path(__file__).parents[1] / "events"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -109,31 +109,13 @@ def lines(written: io.StringIO) -> Iterable[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input(simulated: Simulated, written: io.StringIO, case: str) -> None:
-    value, outcome, part = BAD[case]
-    stage = simulated()
-    before = stage.simulation.world()
-    result = deliver(stage, value)
-    assert result.outcome is outcome, result.reason
-    assert part.lower() in result.reason.lower()
-    assert len(result.reason) > 10
-    assert not CONTROL.search(result.reason)
-    assert stage.simulation.world() == before
-    assert not [call for call in stage.calls() if call["service"] in {"sts", "ec2"}]
-    assert stage.deployment.incidents() == []
-    kinds = [line["kind"] for line in lines(written)]
-    assert kinds.count("event") == 1
-    assert not [line for line in lines(written) if line.get("outcome") == "retry" or "Traceback" in str(line)]
-
-
 @pytest.mark.parametrize("make", [asff, native], ids=["classic", "native"])
 def test_escapes_and_length_in_a_title_do_no_harm(simulated: Simulated, written: io.StringIO, make: Any) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202e\ud800{'a': \"b\"}" + "A" * 5000
     stage = simulated()
     result = deliver(stage, make(**{"Title" if make is asff else "title": hostile}))
     assert result.outcome is Outcome.ACTED
-    assert [line["title"] for line in lines(written) if line["kind"] == "target"][0].startswith("\x1b[2J")
+    assert next(line for line in lines(written) if line["kind"] == "target")["title"].startswith("\x1b[2J")
     (note,) = stage.deployment.notifications()
     assert not CONTROL.search(note["Message"])
     assert not CONTROL.search(note["Subject"])
@@ -161,3 +143,31 @@ def test_a_rejected_finding_is_told_to_people(simulated: Simulated) -> None:
     (note,) = stage.deployment.notifications()
     assert "rejected" in note["Subject"]
     assert findings.finding_arn() in note["Message"]
+
+
+# Last: its stage is open until the module ends, and only one can be open at a time.
+
+
+@pytest.fixture(scope="module")
+def untouched(bundle: bytes) -> Iterator[Stage]:
+    """One stage for all bad input: none of it leaves anything there."""
+    with staged(bundle) as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(untouched: Stage, written: io.StringIO, case: str) -> None:
+    value, outcome, part = BAD[case]
+    stage = untouched
+    before = stage.simulation.world()
+    result = deliver(stage, value)
+    assert result.outcome is outcome, result.reason
+    assert part.lower() in result.reason.lower()
+    assert len(result.reason) > 10
+    assert not CONTROL.search(result.reason)
+    assert stage.simulation.world() == before
+    assert not [call for call in stage.calls() if call["service"] in {"sts", "ec2"}]
+    assert stage.deployment.incidents() == []
+    kinds = [line["kind"] for line in lines(written)]
+    assert kinds.count("event") == 1
+    assert not [line for line in lines(written) if line.get("outcome") == "retry" or "Traceback" in str(line)]

@@ -10,7 +10,7 @@ import pytest
 from functions.incident.model import State, StepOutcome
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
-from hub.simulation.world_spec import ScalingGroup
+from hub.simulation.world_spec import Eni, ScalingGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import IMAGE, policy
@@ -84,7 +84,7 @@ EXCEPTIONS = {
     "another image": ("image: ami-0000000000000000f, mode: observe", Mode.ENFORCE),
     "a tag alone lowers to approval": ("tags: {team: red}, mode: observe", Mode.APPROVE),
     "another value of the tag": ("tags: {team: blue}, mode: observe", Mode.ENFORCE),
-    "a tag and the account": (f'tags: {{team: red}}, account: "{ACCOUNT}", mode: observe', Mode.OBSERVE),
+    "a tag and the account": (f'tags: {{team: red}}, account: "{ACCOUNT}", mode: observe', Mode.APPROVE),
     "instance": (f'instance: {INSTANCE}, account: "{ACCOUNT}", mode: "off"', Mode.OFF),
     "another instance": (f'instance: i-0000000000000002, account: "{ACCOUNT}", mode: "off"', Mode.ENFORCE),
     "another rule": (f"image: {IMAGE}, mode: observe, rules: [tor]", Mode.ENFORCE),
@@ -119,11 +119,9 @@ def test_an_exception_that_has_ended_counts_no_more(simulated: Simulated) -> Non
 
 
 def test_an_interface_that_somebody_manages_is_named_and_the_others_isolated(simulated: Simulated) -> None:
-    from hub.simulation.world_spec import Eni  # noqa: PLC0415
-
     stage = simulated(instance(enis=(Eni(), Eni(requester_managed=True))))
     (result,) = stage.deliver(asff())
-    assert result.outcome in {Outcome.ACTED}
+    assert result.outcome is Outcome.ACTED
     first, second = stage.host()["enis"]
     assert first["groups"] != second["groups"]
     assert stage.incident.state is State.PARTIAL

@@ -80,7 +80,7 @@ def test_a_limit_that_others_use_up_in_between_asks_too(simulated: Simulated) ->
     """Counted again with the baseline: what was read before may be old by then."""
     stage = simulated(instance(HOSTS[0]))
     count(stage, ACCOUNT, 9)
-    events = stage.deployment._clients.hub("dynamodb").meta.events
+    events = stage.clients.hub("dynamodb").meta.events
 
     def meanwhile(params: object, **_: object) -> None:
         del params

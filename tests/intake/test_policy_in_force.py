@@ -24,7 +24,7 @@ def s3(stage: Stage) -> Any:
 
 
 def point_to(stage: Stage, digest: str | None) -> None:
-    stage.deployment._write_control({"bundle": digest} if digest else {"bundle_before": "none"})
+    stage.control({"bundle": digest} if digest else {"bundle_before": "none"})
 
 
 def store(stage: Stage, digest: str, data: bytes) -> None:

@@ -221,7 +221,14 @@ FITTING = InstanceFacts(image="ami-1", tags={"team": "red", "x": "y"}, scaling_g
         ({"scaling_group": "api"}, ENFORCE, ENFORCE),
         ({"image": "ami-1", "where": "Region == 'us-east-1'"}, ENFORCE, ENFORCE),
         ({"image": "ami-1", "account": "111122223333"}, ENFORCE, ENFORCE),
-        ({"account": ACCOUNT, "tags": {"team": "red"}}, ENFORCE, OBSERVE),
+        ({"account": ACCOUNT, "tags": {"team": "red"}}, ENFORCE, APPROVE),
+        ({"rules": ("tor",), "tags": {"team": "red"}}, ENFORCE, APPROVE),
+        ({"account": ACCOUNT, "rules": ("tor",), "tags": {"team": "red"}}, ENFORCE, APPROVE),
+        ({"where": "Region == 'eu-west-1'", "tags": {"team": "red"}}, ENFORCE, APPROVE),
+        ({"account": ACCOUNT, "where": "Resources[?Tags.team == 'red']"}, APPROVE, APPROVE),
+        ({"instance": INSTANCE, "tags": {"team": "red"}}, ENFORCE, OBSERVE),
+        ({"image": "ami-1", "tags": {"team": "red"}}, ENFORCE, OBSERVE),
+        ({"scaling_group": "web", "tags": {"team": "red"}}, ENFORCE, OBSERVE),
         ({"tags": {"team": "red"}}, ENFORCE, APPROVE),
         ({"tags": {"team": "blue"}}, ENFORCE, ENFORCE),
         ({"tags": {"team": "red", "more": "x"}}, ENFORCE, ENFORCE),
@@ -246,6 +253,13 @@ def test_exceptions_only_lower_and_a_tag_leaves_approval_alone() -> None:
     assert last(law=policy(rule(OBSERVE), exceptions=(exception(APPROVE),))).mode is OBSERVE
     tagged = exception(OFF, tags={"team": "red"})
     assert last(law=policy(rule(APPROVE), exceptions=(tagged,)), facts=FITTING).mode is APPROVE
+
+
+@pytest.mark.parametrize("mode", [OFF, OBSERVE])
+@pytest.mark.parametrize("narrowed", [{}, {"account": ACCOUNT}, {"rules": ("tor",)}], ids=["tag", "account", "rule"])
+def test_whoever_can_tag_brings_nothing_below_approval(mode: Mode, narrowed: dict[str, Any]) -> None:
+    tagged = exception(mode, tags={"team": "red"}, **narrowed)
+    assert last(law=policy(exceptions=(tagged,)), facts=FITTING).mode is APPROVE
 
 
 def test_an_exception_names_itself_its_reason_and_its_line() -> None:

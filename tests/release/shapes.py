@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.ec2.models import ec2_backends
+
 from hub.simulation.world_spec import Eni, Instance
-from tests.stage import INSTANCE, Stage, instance
+from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
 
 
 @dataclass(frozen=True)
 class Shape:
-    """An instance and what was set on it: attributes, volumes kept, tags by place (``instance``, ``eni0``, ``vol1``)."""
+    """An instance and what was set on it: attributes, volumes kept, tags by place (``instance``, ``eni0``)."""
 
     host: Instance
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -44,14 +46,15 @@ class Shape:
 
 def facts(stage: Stage) -> dict[str, Any]:
     """Return all that there is of the host: what the world has of it, every tag, and the groups in their order."""
-    ec2 = stage.visitor()
+    # From moto itself: the describing calls would take longer than the containment.
+    backend = ec2_backends[ACCOUNT][REGION]
     tags = {
-        (each["ResourceId"], each["Key"]): each["Value"]
-        for each in ec2.describe_tags()["Tags"]
-        if not each["ResourceId"].startswith(("snap-", "sg-"))
+        (resource, key): value
+        for resource, pairs in backend.tags.items()
+        if not resource.startswith(("snap-", "sg-"))
+        for key, value in pairs.items()
     }
-    interfaces = ec2.describe_network_interfaces()["NetworkInterfaces"]
-    order = {each["NetworkInterfaceId"]: [group["GroupId"] for group in each["Groups"]] for each in interfaces}
+    order = {eni.id: [group.id for group in eni.group_set] for eni in backend.enis.values()}
     return {"instances": stage.simulation.world()["instances"], "tags": tags, "order": order}
 
 

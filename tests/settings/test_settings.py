@@ -55,7 +55,7 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("CORDON_ORGANIZATION", "o-short"),
         ("CORDON_HUB_ACCOUNT", "11111111111"),
         ("CORDON_HUB_ACCOUNT", "1111111111111"),
-        ("CORDON_HUB_ACCOUNT", "١١١١١١١١١١١١"),
+        ("CORDON_HUB_ACCOUNT", "\u0661" * 12),
         ("CORDON_FORENSICS_ACCOUNT", "2222"),
         ("AWS_REGION", "Ireland"),
         ("CORDON_QUALIFIER", "Cordon"),

@@ -135,6 +135,51 @@ def test_standard_input_is_a_file_named_dash() -> None:
     assert (event.file, event.envelope) == ("-", {"a": 1})
 
 
+def test_standard_input_may_begin_with_a_byte_order_mark() -> None:
+    (event,) = load(["-"], io.StringIO('\ufeff{"a": 1}'))
+    assert event.envelope == {"a": 1}
+
+
+def nested(depth: int) -> Any:
+    """Return a map of that many maps."""
+    value: Any = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
+def spelt(depth: int) -> str:
+    """Return the JSON of ``nested``, which ``json`` itself could not write."""
+    return '{"a": ' * (depth - 1) + "{}" + "}" * (depth - 1)
+
+
+# From where json can just read a document up to where it can't by far: somewhere in between it can't write it again.
+DEPTHS = [*range(400, 1000, 20), *range(880, 1000, 3), 10_000, 100_000]
+
+
+@pytest.mark.parametrize("shape", ["{}", "[{}]", '[{{"b": 1}}, {}]', '{{"Findings": [{}]}}', '{{"b": 1}}\n{}'])
+def test_however_deep_an_event_is_it_goes_out(tmp_path: Path, shape: str) -> None:
+    for depth in DEPTHS:
+        text = shape.format(spelt(depth))
+        events = load([write(tmp_path, text)])
+        for event in events:
+            assert event.body(NOW)
+        assert spelt(depth)[:-1] in events[-1].body(NOW).replace('"time": "2026-03-01T12:00:00Z"', "")
+
+
+@pytest.mark.parametrize("key", ["AccountId", "accountId", "AwsAccountId", "class_uid"])
+def test_a_deep_finding_without_an_envelope_goes_out_too(tmp_path: Path, key: str) -> None:
+    head = f'{{"SchemaVersion": "", "Service": {{}}, "service": {{}}, "{key}": "444455556666", "deep": '
+    for depth in DEPTHS:
+        (event,) = load([write(tmp_path, head + spelt(depth) + "}")])
+        assert spelt(depth) in event.body(NOW)
+
+
+def test_a_deep_envelope_goes_out_as_it_stood_when_it_was_read() -> None:
+    event = SourceEvent("file", 0, "as it was spelt", {"detail": nested(2000)})
+    assert event.body(NOW) == "as it was spelt"
+
+
 def test_every_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.json"
     empty.write_text("\n")

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from functions.finding.model import Target
 from functions.incident.model import State
 from functions.parallel import Pool
 from functions.steps import isolate
 from functions.steps.access import Access, rules_of
-from hub.simulation.world_spec import Rule, SecurityGroup
+from hub.simulation.world_spec import Eni, Rule, SecurityGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import C2
@@ -26,7 +27,7 @@ BOTH = (instance(), instance(SECOND))
 
 def contain(stage: Stage, name: str = INSTANCE) -> str:
     """Contain a host and return the one group that it then wears."""
-    (result,) = stage.deliver(asff(C2, finding=f"{int(name[2:], 16):032x}", instances=[name]))
+    (result,) = stage.deliver(asff(C2, finding=f"{name[2:]:0>32}", instances=[name]))
     assert result.outcome == "acted"
     (group,) = {group for eni in stage.host(name)["enis"] for group in eni["groups"]}
     return str(group)
@@ -60,8 +61,6 @@ def test_recorded_and_right_is_reused(simulated: Simulated) -> None:
 
 
 def test_with_ipv6_both_ways_out_are_closed(simulated: Simulated) -> None:
-    from hub.simulation.world_spec import Eni  # noqa: PLC0415
-
     stage = simulated(instance(enis=(Eni(ipv6=True),)))
     assert closed(stage, contain(stage))
 
@@ -141,16 +140,14 @@ def test_a_group_of_another_vpc_is_not_put_on(simulated: Simulated) -> None:
 def test_a_record_that_names_a_group_of_another_vpc_is_not_believed(simulated: Simulated) -> None:
     stage = simulated(instance(), instance(SECOND, vpc="other"))
     first = contain(stage)
-    with task(stage, target=asff_target(SECOND)) as tasks:
+    with task(stage, target=target(SECOND)) as tasks:
         each = tasks[isolate.STEP]
         name = isolate.quarantine_group.record_name(each)
         each.member.records.record_group(each.member.target, name, first)
     assert contain(stage, SECOND) != first
 
 
-def asff_target(name: str) -> Any:
-    from functions.finding.model import Target  # noqa: PLC0415
-
+def target(name: str) -> Target:
     return Target("aws", ACCOUNT, REGION, name)
 
 
@@ -201,7 +198,7 @@ def test_a_group_that_an_earlier_try_left_half_made_is_finished(simulated: Simul
 
 def test_a_half_made_group_that_somebody_opened_meanwhile_is_not_finished(simulated: Simulated) -> None:
     stage = simulated(faults=["ec2:RevokeSecurityGroupEgress=InternalError*4"])
-    clients = stage.deployment._clients.hub("dynamodb").meta.events
+    clients = stage.clients.hub("dynamodb").meta.events
     opened: list[str] = []
 
     def meddle(params: Mapping[str, Any], **_: Any) -> None:
@@ -238,12 +235,14 @@ def test_an_incident_whose_second_group_is_spoilt_too_gets_a_third(simulated: Si
 def test_two_at_once_use_one_group(simulated: Simulated) -> None:
     """The second is told that the name is taken, and finds the group in the hub's record once it is there."""
     stage = simulated(*BOTH)
-    with task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
-        with task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=asff_target(SECOND)) as second:
-            pair = [first[isolate.STEP], second[isolate.STEP]]
-            assert [isolate.quarantine_group.trusted(each) for each in pair] == [None, None]
-            one = run(isolate.STEP, pair[0]).receipt["group"]
-            other = run(isolate.STEP, pair[1]).receipt["group"]
+    with (
+        task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first,
+        task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second,
+    ):
+        pair = [first[isolate.STEP], second[isolate.STEP]]
+        assert [isolate.quarantine_group.trusted(each) for each in pair] == [None, None]
+        one = run(isolate.STEP, pair[0]).receipt["group"]
+        other = run(isolate.STEP, pair[1]).receipt["group"]
     assert one == other
     assert len([each for each in stage.simulation.world()["security_groups"] if "quarantine" in each["name"]]) == 1
 
@@ -253,7 +252,7 @@ def test_two_really_at_once_never_wear_an_open_group(simulated: Simulated) -> No
     pool = Pool()
     with task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
         one = first[isolate.STEP]
-        with task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=asff_target(SECOND)) as second:
+        with task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second:
             other = second[isolate.STEP]
             results = pool.all([lambda: run(isolate.STEP, one), lambda: run(isolate.STEP, other)])
     pool.close()
