@@ -44,7 +44,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     )
 
 
-@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=shapes())
 def test_contained_and_released_the_host_is_as_it_was(bundle: bytes, shape: Shape) -> None:
     with staged(bundle, shape.host) as stage:
@@ -78,7 +78,7 @@ FAULTS = [
 ]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=shapes(), faults=st.lists(st.sampled_from(FAULTS), max_size=3, unique=True))
 def test_whatever_went_wrong_meanwhile(bundle: bytes, shape: Shape, faults: list[str]) -> None:
     """A baseline is taken once, before the first change: what a crashed try did is given back all the same."""
