@@ -16,8 +16,10 @@ AwsError = (ClientError, BotoCoreError)
 _THROTTLED = frozenset(
     {
         "BandwidthLimitExceeded",
+        "ConcurrentSnapshotLimitExceeded",
         "EC2ThrottledException",
         "LimitExceededException",
+        "PendingSnapshotLimitExceeded",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -31,7 +33,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
         "TransactionInProgressException",
     }
-)  # botocore.retries.standard.ThrottledRetryableChecker, and EC2's snapshot rate
+)  # botocore.retries.standard.ThrottledRetryableChecker, and what EC2 says while earlier snapshots are under way
 _DENIED = frozenset(
     {
         "AccessDenied",

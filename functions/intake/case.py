@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from functions import log
 from functions.aws import errors
 from functions.context import MemberCredentials
 from functions.finding.model import Finding, Target
@@ -94,20 +96,28 @@ class Case:
     def _keep(self, incident: str, *, new: bool) -> str | None:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
         key = f"incidents/{incident}/findings/{hashlib.sha256(body).hexdigest()}.json"
-        writes = [partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)]
-        if new:
-            writes.append(partial(hub.heads.note_opened, incident, self.target))
-        recorded = [hub.pool.start(write) for write in writes]
+        recorded = hub.pool.start(
+            partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)
+        )
+        opened = hub.pool.start(partial(self._note_opened, incident)) if new else None
         problem = None
         try:
             hub.clients.hub("s3").put_object(Bucket=hub.settings.evidence_bucket, Key=key, Body=body)
         except errors.AwsError as error:
             problem = errors.message(error)
-        for each in recorded:
-            each.result()
+        recorded.result()
+        if opened is not None:
+            opened.result()
         if problem:
             hub.store.add_finding(incident, self.finding, message=self.message.id, raw=None)
         return problem
+
+    def _note_opened(self, incident: str) -> None:
+        """Make the incident visible early; that it could not be is logged, since its conclusion writes it anyway."""
+        try:
+            self.hub.heads.note_opened(incident, self.target)
+        except errors.AwsError as error:
+            log.write("record", level=logging.ERROR, outcome="failed", reason=errors.message(error))
 
 
 def assume(hub: Hub, target: Target, incident: str, mode: Mode) -> MemberCredentials | Exception:

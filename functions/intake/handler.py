@@ -27,12 +27,15 @@ from functions.incident.claim import ClaimLostError
 from functions.intake.case import Message
 from functions.intake.hub import Hub
 from functions.intake.respond import Responder
-from functions.intake.result import EventResult, Outcome, RetryError, Unfinished, summed_up
+from functions.intake.result import EventResult, Outcome, RetryError, TargetResult, Unfinished, summed_up
 from functions.organization.control import ControlError
 from functions.organization.directory import DirectoryError
 from functions.settings import Settings, SettingsError
 
 _NOT_NOW = (RetryError, ClaimLostError, ControlError, DirectoryError, *errors.AwsError)
+_NEEDED_MS = 15_000
+"""Time that one message may need, retries of single calls included; with less left it had better come again."""
+
 _TRUSTED_DELAY = timedelta(seconds=2)
 _REFUSED = {RefusalKind.IGNORED: Outcome.IGNORED, RefusalKind.REJECTED: Outcome.REJECTED}
 
@@ -64,9 +67,12 @@ class Intake:
 
     def handle(self, event: Mapping[str, Any], context: object = None) -> dict[str, list[dict[str, str]]]:
         """Process a batch and return the messages that have to come again, as SQS wants it."""
-        del context
         again = []
         for record in event.get("Records", []):
+            if _out_of_time(context):
+                again.append({"itemIdentifier": record["messageId"]})
+                log.write("event", message=record["messageId"], outcome="retry", reason="no time left for it")
+                continue
             result = copy_context().run(self._take, record)
             if isinstance(result, Unfinished):
                 again.append({"itemIdentifier": record["messageId"]})
@@ -81,7 +87,7 @@ class Intake:
         try:
             result = self._process(record, int(receives))
         except _NOT_NOW as error:
-            text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
+            text = _text(error)
             log.write("event", level=logging.WARNING, message=message_id, outcome="retry", reason=text)
             return Unfinished(text)
         except Exception as error:  # noqa: BLE001 — the outermost border: a bug in one message must not lose the others
@@ -99,9 +105,18 @@ class Intake:
             return EventResult(Outcome.REJECTED, f"the message is not JSON: {error}")
         received_at = _received_at(envelope, record, self._clock.now())
         message = Message(record["messageId"], received_at, receives, body)
-        return summed_up([self._one(found, message) for found in parse(envelope)])
+        parts: list[EventResult] = []
+        waiting: list[str] = []
+        for found in parse(envelope):
+            part, unfinished = self._one(found, message)
+            parts.append(part)
+            waiting.extend(unfinished)
+        if waiting:
+            raise RetryError("; ".join(waiting))
+        return summed_up(parts)
 
-    def _one(self, found: Finding | Refusal, message: Message) -> EventResult:
+    def _one(self, found: Finding | Refusal, message: Message) -> tuple[EventResult, list[str]]:
+        """Take every target of one finding; return what became of it, and why targets have to come again."""
         if isinstance(found, Refusal):
             outcome = _REFUSED[found.kind]
             log.write(
@@ -110,8 +125,14 @@ class Intake:
             if outcome is Outcome.REJECTED and found.finding_id:
                 lines = {"What": "rejected: nothing was done", "Finding": found.finding_id, "Why": found.reason}
                 self._hub.notifier.tell("rejected a finding that can't be proven", lines)
-            return EventResult(outcome, found.reason)
-        results = tuple(copy_context().run(self._responder.respond, found, target, message) for target in found.targets)
+            return EventResult(outcome, found.reason), []
+        results: list[TargetResult] = []
+        waiting: list[str] = []
+        for target in found.targets:
+            try:
+                results.append(copy_context().run(self._responder.respond, found, target, message))
+            except _NOT_NOW as error:  # the other hosts of the finding don't wait for this one
+                waiting.append(_text(error))
         for result in results:
             log.write(
                 "target",
@@ -126,8 +147,10 @@ class Intake:
                 outcome=result.outcome.value,
                 reason=result.reason,
             )
+        if not results:
+            return EventResult(Outcome.DEAD_LETTERED, "; ".join(waiting)), waiting
         single = summed_up([EventResult(result.outcome, result.reason) for result in results])
-        return EventResult(single.outcome, single.reason, results)
+        return EventResult(single.outcome, single.reason, tuple(results)), waiting
 
 
 def _received_at(envelope: object, record: Mapping[str, Any], now: datetime) -> datetime:
@@ -145,6 +168,16 @@ def _received_at(envelope: object, record: Mapping[str, Any], now: datetime) -> 
     except (ValueError, OverflowError):
         return queued
     return queued if queued - taken < _TRUSTED_DELAY else taken
+
+
+def _out_of_time(context: object) -> bool:
+    """Tell whether Lambda would end this invocation before another message is done."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return remaining is not None and remaining() < _NEEDED_MS
+
+
+def _text(error: Exception) -> str:
+    return errors.message(error) if isinstance(error, errors.AwsError) else str(error)
 
 
 def _at(error: Exception) -> str:

@@ -15,6 +15,7 @@ from functions.aws.clients import AwsClient
 from functions.finding.model import Target
 from functions.parallel import Pool
 from functions.policy.model import InstanceFacts
+from functions.steps.reading import every
 
 PERMISSIONS = ("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes")
 SCALING_GROUP_TAG = "aws:autoscaling:groupName"
@@ -32,6 +33,7 @@ class Interface:
     groups: tuple[str, ...]
     managed_by: str | None
     tags: Mapping[str, str] | None
+    vpc: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,6 @@ class Host:
     vpc: str | None
     image: str | None
     spot: bool
-    managed_by: str | None
     tags: Mapping[str, str]
     interfaces: tuple[Interface, ...]
     volumes: tuple[Volume, ...]
@@ -71,9 +72,8 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
     Three reads at once. Interfaces and volumes are read for their tags and managers; where that is not allowed, what
     the instance itself tells must do. Raises what DescribeInstances raises.
     """
-    attached = [{"Name": "attachment.instance-id", "Values": [target.instance]}]
-    interfaces = pool.start(lambda: _read(lambda: _interfaces(ec2, attached)))
-    volumes = pool.start(lambda: _read(lambda: _volume_tags(ec2, attached)))
+    interfaces = pool.start(lambda: _read(lambda: interfaces_of(ec2, target.instance)))
+    volumes = pool.start(lambda: _read(lambda: _volume_tags(ec2, target.instance)))
     try:
         answer = ec2.describe_instances(InstanceIds=[target.instance])
     except errors.AwsError as error:
@@ -94,7 +94,6 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
         vpc=instance.get("VpcId"),
         image=instance.get("ImageId"),
         spot=instance.get("InstanceLifecycle") == "spot",
-        managed_by=_manager(instance),
         tags=_tags(instance.get("Tags")),
         interfaces=_merge(instance, found if isinstance(found, list) else []),
         volumes=tuple(_volumes(instance, volume_tags if isinstance(volume_tags, dict) else {})),
@@ -105,12 +104,13 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
 def _read(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except errors.AwsError as error:
+    except Exception as error:  # noqa: BLE001 — an odd answer about tags must not hide the host: it becomes a gap
         return error
 
 
-def _interfaces(ec2: AwsClient, attached: list[dict[str, Any]]) -> list[Interface]:
-    answer = ec2.describe_network_interfaces(Filters=attached)
+def interfaces_of(ec2: AwsClient, instance: str) -> list[Interface]:
+    """Return every interface that is attached to an instance now; raise what DescribeNetworkInterfaces raises."""
+    found = every(ec2.describe_network_interfaces, "NetworkInterfaces", Filters=_attached_to(instance))
     return [
         Interface(
             id=each["NetworkInterfaceId"],
@@ -118,14 +118,19 @@ def _interfaces(ec2: AwsClient, attached: list[dict[str, Any]]) -> list[Interfac
             groups=tuple(group["GroupId"] for group in each.get("Groups", [])),
             managed_by=_manager(each) or (each.get("RequesterId") if each.get("RequesterManaged") else None),
             tags=_tags(each.get("TagSet")),
+            vpc=each.get("VpcId"),
         )
-        for each in answer["NetworkInterfaces"]
+        for each in found
     ]
 
 
-def _volume_tags(ec2: AwsClient, attached: list[dict[str, Any]]) -> dict[str, Mapping[str, str]]:
-    answer = ec2.describe_volumes(Filters=attached)
-    return {each["VolumeId"]: _tags(each.get("Tags")) for each in answer["Volumes"]}
+def _volume_tags(ec2: AwsClient, instance: str) -> dict[str, Mapping[str, str]]:
+    found = every(ec2.describe_volumes, "Volumes", Filters=_attached_to(instance))
+    return {each["VolumeId"]: _tags(each.get("Tags")) for each in found}
+
+
+def _attached_to(instance: str) -> list[dict[str, Any]]:
+    return [{"Name": "attachment.instance-id", "Values": [instance]}]
 
 
 def _merge(instance: Mapping[str, Any], found: list[Interface]) -> tuple[Interface, ...]:
@@ -139,6 +144,7 @@ def _merge(instance: Mapping[str, Any], found: list[Interface]) -> tuple[Interfa
                 groups=tuple(group["GroupId"] for group in each.get("Groups", [])),
                 managed_by=_manager(each),
                 tags=None,
+                vpc=each.get("VpcId"),
             )
     return tuple(sorted(by_id.values(), key=lambda interface: (interface.device_index, interface.id)))
 

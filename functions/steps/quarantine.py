@@ -84,15 +84,18 @@ def verify(task: Task, result: StepResult) -> StepResult:
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
     """Give each resource its earlier value of ``status`` back, or none; and take the incident's tag away."""
     del result  # a tag that names the incident is ours, whatever became of the attempt that set it
-    present = {now.id: now.tags}
-    present.update({each.id: each.tags for each in _attached(now) if each.tags is not None})
+    present: dict[str, Mapping[str, str] | None] = {now.id: now.tags}
+    present.update({each.id: each.tags for each in _attached(now)})
     items = []
     work = []
     for resource, before in task.section["tags"].items():
-        if resource not in present:
-            items.append(RestoredItem(NAME, f"tags of {resource}", restored=False, reason="no longer part of the host"))
+        what, tags = f"tags of {resource}", present.get(resource)
+        if tags is not None:
+            work.append(partial(_restore_tags, task, resource, before, tags))
+        elif resource in present:
+            items.append(RestoredItem(NAME, what, restored=False, reason="they could not be read", retry=True))
         else:
-            work.append(partial(_restore_tags, task, resource, before, present[resource]))
+            items.append(RestoredItem(NAME, what, restored=False, reason="no longer part of the host"))
     for restored in task.member.pool.all(work):
         items.extend(restored)
     return tuple(items)

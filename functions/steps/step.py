@@ -8,7 +8,7 @@ that is not declared here fails a test. A further step is a further module with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws import errors
@@ -61,7 +61,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One step's work on one host. ``observed`` is what its ``observe`` returned, or the error that it raised."""
+    """One step's work on one host.
+
+    ``observed`` is what its ``observe`` returned, or the error that it raised; ``receipt`` what earlier attempts of
+    the incident are known to have done.
+    """
 
     member: Member
     host: Host
@@ -69,6 +73,7 @@ class Task:
     observed: Any
     section: Section
     resumed: bool
+    receipt: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Step:
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
     plan       task                   -> the calls to make; pure, so that every mode can show it
+    further    host, section          -> the section of what was attached to the host after ``section`` was written,
+                                         and the name of the first such thing; None where nothing was; pure
     prepare    task                   -> what apply needs and the baseline does not cover (a quarantine group)
     apply      task, prepared         -> a result with an outcome for each call; every call can be repeated
     verify     task, result           -> the result after reading back: is it so?
@@ -95,6 +102,7 @@ class Step:
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     prepare: Callable[[Task], Any] | None = None
+    further: Callable[[Host, Section], tuple[str, Section] | None] | None = None
 
 
 def refuse_passing_failures(observed: Iterable[Any]) -> None:

@@ -43,7 +43,7 @@ _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _OU = re.compile(r"/|(/[^/]+)+/?")
 _NULL = ("", "null", "~", "Null", "NULL")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's categories of control characters, lone surrogates, line and paragraph separators: AWS takes none of them."""
+"""Unicode's categories of control characters, lone surrogates, line and paragraph separators: AWS takes none."""
 
 Node = yaml.nodes.Node
 Read = Callable[[Node, str], Any]

@@ -75,6 +75,7 @@ class Table:
     """The stage's table, with the stores on it."""
 
     def __init__(self, stage: Stage) -> None:
+        self.simulation = stage.simulation
         self.clock = stage.simulation.clock
         hub = stage.hub()
         self.dynamodb = hub.clients.hub("dynamodb")
@@ -85,6 +86,11 @@ class Table:
     def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         item = self.dynamodb.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True).get("Item")
         return from_item(item) if item else None
+
+    @property
+    def transactions(self) -> list[dict[str, Any]]:
+        """The attempts at a transaction so far."""
+        return [call for call in self.simulation.calls if call["operation"] == "TransactWriteItems"]
 
     def open(self, by: Attempt = OURS, found: Finding | None = None, incident: str = INCIDENT) -> Claim | None:
         found = found or finding()

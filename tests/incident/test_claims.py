@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.finding.model import Finding
 from functions.incident.claim import Attempt, Claim, Next, next_move, unseen_key
-from functions.incident.items import claim_key
+from functions.incident.items import claim_key, finding_key, stamp
 from functions.incident.model import State
 from functions.incident.store import Conclusion
 from functions.policy.model import Mode
@@ -152,6 +152,64 @@ def test_append_is_refused_when_the_lease_has_run_out_or_changed_hands(table: Ta
     assert not table.claims.append(TARGET, stood, FURTHER, provisional())
     assert take(table) is not None
     assert not table.claims.append(TARGET, stood, finding(id="third"), provisional())
+
+
+def test_a_newer_version_takes_the_place_of_the_last_and_is_noticed_all_the_same(table: Table) -> None:
+    table.open(THEIRS)
+    stood = stands(table)
+    for version in range(1, 6):
+        newer = finding(updated_at=NOW + timedelta(minutes=version))
+        assert table.claims.append(TARGET, stood, newer, provisional())
+    (waiting,) = stands(table).unseen.values()
+    assert waiting.updated_at == stamp(NOW + timedelta(minutes=5))
+    left = table.store.conclude(
+        INCIDENT, TARGET, THEIRS, stood, Conclusion(State.CONTAINED, Mode.ENFORCE, None, "a reason")
+    )
+    assert left == stands(table)
+    assert left.arrivals == stood.arrivals + 5
+
+
+def test_a_weaker_version_never_takes_the_place_of_a_stricter_one(table: Table) -> None:
+    table.open(THEIRS)  # enforces
+    weaker = finding(updated_at=NOW + timedelta(minutes=1))
+    assert table.claims.append(TARGET, stands(table), weaker, provisional(Mode.APPROVE))
+    assert {each.provisional.mode for each in stands(table).unseen.values()} == {Mode.ENFORCE, Mode.APPROVE}
+    assert concluded(table, THEIRS).seen == {finding_key(weaker.id): stamp(weaker.updated_at)}
+
+
+def test_a_claim_that_stays_unfinished_does_not_grow_with_every_update(table: Table) -> None:
+    table.open(OURS)
+    unfinished = Conclusion(State.PARTIAL, Mode.ENFORCE, None, "a reason", unfinished=True)
+    assert table.store.conclude(INCIDENT, TARGET, OURS, stands(table), unfinished) is None
+    sizes = set()
+    for number in range(10):
+        by = Attempt(f"token-{number}", f"message-{number}")
+        newer = finding(updated_at=NOW + timedelta(minutes=number))
+        taken = table.claims.take(TARGET, stands(table), newer, provisional(), by)
+        assert taken is not None
+        assert table.store.conclude(INCIDENT, TARGET, by, taken, unfinished) is None
+        sizes.add(len(str(stands(table).unseen)))
+    assert len(sizes) == 1
+
+
+def test_an_older_version_that_comes_late_does_not_take_the_place_of_a_newer_one(table: Table) -> None:
+    newer = finding(updated_at=NOW + timedelta(minutes=1))
+    table.open(THEIRS, newer)
+    table.clock.sleep(LEASE.total_seconds() + 1)
+    taken = take(table, OURS, finding(updated_at=NOW))
+    assert taken is not None
+    (waiting,) = taken.unseen.values()
+    assert waiting.updated_at == stamp(newer.updated_at)
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem"])
+def test_somebody_elses_transaction_is_waited_for(table_with: Tables, operation: str) -> None:
+    table = table_with(f"dynamodb:{operation}=TransactionConflictException*5")
+    assert table.open(THEIRS) is None
+    stood = stands(table)
+    assert table.claims.append(TARGET, stood, FURTHER, provisional())
+    concluded(table, THEIRS)
+    assert take(table) is not None
 
 
 def test_reopen_begins_a_new_episode_that_remembers_the_release(table: Table) -> None:

@@ -11,10 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.conflict import ATTEMPTS
 from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
 from functions.incident.model import Part, PlannedCall, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.policy.model import Mode
+from hub.simulation.faults import parse_fault
 from tests.incident.conftest import Tables
 from tests.incident.made import INCIDENT, LEASE, OURS, THEIRS, Table, decision, provisional
 from tests.policy.made import ACCOUNT, NOW, TARGET, finding
@@ -314,6 +316,50 @@ def test_hundreds_of_unseen_findings_are_concluded_within_dynamodbs_limits(
     assert conclude(table, many) is None
     assert lengths
     assert max(lengths) < 4096
+
+
+CONFLICTS = ["TransactionCanceledException", "TransactionInProgressException"]
+
+
+@pytest.mark.parametrize("fault", CONFLICTS)
+def test_a_transaction_that_meets_anothers_is_tried_again_and_counts_once(table_with: Tables, fault: str) -> None:
+    table = table_with(f"dynamodb:TransactWriteItems={fault}*5")
+    began = table.clock.now()
+    begin(table)
+    assert used(table) == 1
+    assert timedelta(0) < table.clock.now() - began < timedelta(seconds=20)
+    table.simulation.inject([parse_fault(f"dynamodb:TransactWriteItems={fault}*5")])
+    assert conclude(table, opened(table)) is None
+    loaded = table.store.load(INCIDENT)
+    assert loaded is not None
+    assert loaded.state is State.CONTAINED
+
+
+def test_a_finding_meets_a_transaction_too(table_with: Tables) -> None:
+    table = table_with("dynamodb:PutItem=TransactionConflictException*5")
+    table.store.add_finding(INCIDENT, finding(), message="m", raw=None)
+    assert table.read(incident_key(INCIDENT, f"finding#{finding_key(finding().id)}"))
+
+
+def test_a_time_out_that_took_effect_before_a_conflict_is_recognised(table_with: Tables) -> None:
+    """The first try took effect unseen, the second met it still under way, the third is told that it is done."""
+    table = table_with(
+        "dynamodb:TransactWriteItems=timeout-after", "dynamodb:TransactWriteItems=TransactionCanceledException*3"
+    )
+    begin(table, counters=[Counter(ACCOUNT, 1)])
+    assert used(table) == 1
+    assert len({call["parameters"]["ClientRequestToken"] for call in table.transactions}) == 1
+    assert len(table.transactions) == 5
+
+
+@pytest.mark.parametrize("call", ["begin", "conclude"])
+def test_a_conflict_without_end_is_raised(table_with: Tables, call: str) -> None:
+    table = table_with("dynamodb:TransactWriteItems=TransactionCanceledException")
+    claim = opened(table)
+    calls = {"begin": partial(begin, table), "conclude": partial(conclude, table, claim)}
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        calls[call]()
+    assert len(table.transactions) == ATTEMPTS
 
 
 @pytest.mark.parametrize("call", ["begin", "conclude"])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.incident.items import CONTROL_KEY, to_item
-from functions.organization.control import Control, ControlError, Records
-from functions.organization.directory import Directory, DirectoryError, look_up
+from functions.organization.control import FOUND_HOLDS, Control, ControlError, Records
+from functions.organization.directory import Directory, DirectoryError, look_up, object_key
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.world_spec import Account
 from tests.conftest import Simulated
-from tests.stage import ACCOUNT, NOW, TARGET
+from tests.finding.findings import asff
+from tests.stage import ACCOUNT, NOW, TARGET, Stage
 
 NAMES = st.lists(st.sampled_from(["Workloads", "Prod", "A b", "ü"]), max_size=4)
 PATHS = NAMES.map(lambda names: "/" + "/".join(names))
@@ -113,11 +114,52 @@ def test_the_records_tell_what_was_recorded(simulated: Simulated) -> None:
     records.record_group(TARGET, "vpc-2#a", "sg-2")
     records.record_group(TARGET, "vpc-1#a", "sg-3")
     records.remember_account(ACCOUNT, "/Workloads")
-    facts = records.facts(TARGET, NOW)
+    facts = records.facts(TARGET, stage.simulation.clock.now())
     assert facts.groups == {"vpc-1#a": "sg-3", "vpc-2#a": "sg-2"}
     assert records.group(TARGET, "vpc-2#a") == "sg-2"
     assert records.group(TARGET, "vpc-3#a") is None
     assert facts.known_ou == "/Workloads"
+
+
+def test_what_organizations_said_of_an_account_counts_for_an_hour(simulated: Simulated) -> None:
+    stage = simulated(warm=False)
+    records, clock = stage.hub().records, stage.simulation.clock
+    records.remember_account(ACCOUNT, "/Old")
+    found_at = clock.now()
+    assert records.facts(TARGET, found_at + FOUND_HOLDS - timedelta(seconds=1)).known_ou == "/Old"
+    assert records.facts(TARGET, found_at + FOUND_HOLDS + timedelta(seconds=1)).known_ou is None
+    clock.sleep(FOUND_HOLDS.total_seconds() * 2)
+    records.remember_account(ACCOUNT, "/New")
+    assert records.facts(TARGET, clock.now()).known_ou == "/New"
+
+
+def test_an_account_that_the_directory_lacks_is_asked_for_again_after_an_hour(simulated: Simulated) -> None:
+    stage = simulated()
+    directory = Directory("o-exampleorgid")  # the account came after the last sweep
+    bucket = stage.deployment.settings.policy_bucket
+    stage.hub().clients.hub("s3").put_object(Bucket=bucket, Key=object_key(directory.digest), Body=directory.dumps())
+    stage.control({"directory": directory.digest})
+    stage.deliver(asff())  # with the old directory, until the first read of the control record tells of the new one
+    assert lookups(stage) == 0
+    for hours, asked in ((0, 1), (0.5, 1), (2, 2)):
+        stage.simulation.clock.sleep(hours * 3600)
+        stage.deliver(asff())
+        assert lookups(stage) == asked
+
+
+def lookups(stage: Stage) -> int:
+    return len(stage.calls("DescribeAccount"))
+
+
+def test_records_wait_for_somebody_elses_transaction(simulated: Simulated) -> None:
+    conflict = "TransactionConflictException*5"
+    stage = simulated(warm=False, faults=[f"dynamodb:{each}={conflict}" for each in ("PutItem", "UpdateItem")])
+    records = stage.hub().records
+    with stage.simulation.delivering(1):
+        records.remember_account(ACCOUNT, "/Workloads")
+        records.record_group(TARGET, "vpc-1#a", "sg-1")
+    facts = records.facts(TARGET, stage.simulation.clock.now())
+    assert (facts.known_ou, facts.groups) == ("/Workloads", {"vpc-1#a": "sg-1"})
 
 
 def test_the_records_raise_what_dynamodb_raises(simulated: Simulated) -> None:

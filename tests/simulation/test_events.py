@@ -154,7 +154,7 @@ def spelt(depth: int) -> str:
 
 
 # From where json can just read a document up to where it can't by far: somewhere in between it can't write it again.
-DEPTHS = [*range(400, 1000, 20), *range(880, 1000, 3), 10_000, 100_000]
+DEPTHS = [100, 450, *range(470, 500, 5), *range(890, 1000, 4), 10_000, 100_000]
 
 
 @pytest.mark.parametrize("shape", ["{}", "[{}]", '[{{"b": 1}}, {}]', '{{"Findings": [{}]}}', '{{"b": 1}}\n{}'])
@@ -164,7 +164,7 @@ def test_however_deep_an_event_is_it_goes_out(tmp_path: Path, shape: str) -> Non
         events = load([write(tmp_path, text)])
         for event in events:
             assert event.body(NOW)
-        assert spelt(depth)[:-1] in events[-1].body(NOW).replace('"time": "2026-03-01T12:00:00Z"', "")
+        assert spelt(depth)[:-1] in events[-1].body(NOW)
 
 
 @pytest.mark.parametrize("key", ["AccountId", "accountId", "AwsAccountId", "class_uid"])

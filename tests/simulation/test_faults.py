@@ -199,3 +199,18 @@ def test_an_answer_without_a_body_shows_its_status_alone() -> None:
         with simulation.delivering(1):
             assert refusal(head, Bucket=simulation.environ["CORDON_POLICY_BUCKET"], Key="a") == "403"
         assert simulation.calls[0]["error"] == "AccessDenied"
+
+
+def test_a_cancelled_transaction_says_which_item_was_in_conflict() -> None:
+    with Simulation(
+        world(), faults=[parse_fault("dynamodb:TransactWriteItems=TransactionCanceledException*1")]
+    ) as each:
+        table, name = each.session.client("dynamodb", config=ONCE), each.environ["CORDON_TABLE"]
+        keys = [{"pk": {"S": "a"}, "sk": {"S": str(number)}} for number in range(3)]
+        writes: Any = [{"Put": {"TableName": name, "Item": key}} for key in keys]
+        with each.delivering(1), pytest.raises(ClientError) as caught:
+            table.transact_write_items(TransactItems=writes)
+        response: Any = caught.value.response
+        assert response["Error"]["Code"] == "TransactionCanceledException"
+        assert [reason["Code"] for reason in response["CancellationReasons"]] == ["None", "None", "TransactionConflict"]
+        assert table.scan(TableName=name)["Items"] == []

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hub.simulation.simulation import Simulation
-from hub.simulation.world_spec import Profile
+from hub.simulation.world_spec import MANAGEMENT, Profile
 from tests.simulation.worlds import ACCOUNT, INSTANCE, assume, client_with, instance, refusal, world
 
 
@@ -54,6 +54,21 @@ def test_a_role_is_refused(changes: dict[str, Any], code: str) -> None:
         }
         given = {name: value for name, value in parameters.items() if value is not None}
         assert refusal(simulation.session.client("sts").assume_role, **given) == code
+
+
+@pytest.mark.parametrize("purpose", ["contain", "release"])
+def test_the_hub_and_the_forensics_account_are_members_and_the_management_account_is_not(purpose: str) -> None:
+    with Simulation(world()) as simulation:
+        assume = simulation.session.client("sts").assume_role
+        organization = simulation.spec.organization
+
+        def parameters(account: str) -> dict[str, str]:
+            role = f"arn:aws:iam::{account}:role/cordon/cordon-{purpose}"
+            return {"RoleArn": role, "RoleSessionName": "inc-1", "ExternalId": f"cordon-{account}"}
+
+        for account in (organization.hub, organization.forensics):
+            assert f":{account}:" in assume(**parameters(account))["AssumedRoleUser"]["Arn"]
+        assert refusal(assume, **parameters(MANAGEMENT)) == "AccessDenied"
 
 
 def test_only_the_hub_may_assume() -> None:

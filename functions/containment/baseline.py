@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The baseline's sections: one for each step, and further ones for what was attached to the host later.
+
+A section is written once. An interface or a volume that came after it gets a section of its own before it is changed,
+named ``step#thing`` for the first that it covers. Whoever needs a step's baseline needs them all, merged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.steps.step import Section
+
+SECTION_LIMIT_BYTES = 350_000
+"""Of the 400 KB that an item holds, less its other attributes."""
+
+
+def further_name(step: str, first: str) -> str:
+    """Return the name of a step's further section."""
+    return f"{step}#{first}"
+
+
+def section_of(baseline: Mapping[str, Section], step: str) -> Section | None:
+    """Return all that the baseline has for a step as one section, or None; what was written first counts."""
+    if step not in baseline:
+        return None
+    merged = baseline[step]
+    for name in sorted(baseline):
+        if name.startswith(further_name(step, "")):
+            merged = merge(merged, baseline[name])
+    return merged
+
+
+def merge(section: Section, further: Section) -> Section:
+    """Return a section with what a further one covers beside it; where both have a value, the first one's stays."""
+    merged: dict[str, Any] = {**further, **section}
+    for key, value in further.items():
+        known = section.get(key)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            merged[key] = {**value, **known}
+        elif isinstance(value, list) and isinstance(known, list):
+            merged[key] = [*known, *(each for each in value if each not in known)]
+    return merged
