@@ -10,6 +10,7 @@ and the lease can only be given back by who has seen as many as arrived, so a st
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from functions import log
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.clock import Clock
@@ -24,6 +26,7 @@ from functions.finding.model import Finding, Target
 from functions.incident.conflict import writing
 from functions.incident.items import claim_key, dump, finding_key, from_item, moment, stamp, to_item
 from functions.incident.model import State
+from functions.policy.errors import RecordError
 from functions.policy.model import Mode, Provisional
 from functions.policy.stored import provisional_from_json, provisional_to_json
 
@@ -122,10 +125,22 @@ class Claim:
             released_at=moment(values.get("released_at", "")),
             last_token=values.get("last_token"),
             last_message=values.get("last_message"),
-            unseen={key: Unseen.load(text) for key, text in values["unseen"].items()},
+            unseen=_readable(values["unseen"]),
             seen=dict(values["seen"]),
             arrivals=int(values["arrivals"]),
         )
+
+
+def _readable(stored: dict[str, str]) -> dict[str, Unseen]:
+    """Read what can be read: an entry of another version must not block the host's further findings for ever."""
+    unseen = {}
+    for key, text in stored.items():
+        try:
+            unseen[key] = Unseen.load(text)
+        except (RecordError, ValueError, KeyError) as error:
+            reason = f"an unseen finding ({key}) can't be read and is left out: {error}"
+            log.write("record", level=logging.ERROR, outcome="failed", reason=reason)
+    return unseen
 
 
 class Next(StrEnum):

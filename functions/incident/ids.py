@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letters that look like digits
 _TIME_CHARACTERS = 9
 _RANDOM_CHARACTERS = 8
-
-PATTERN = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
 
 
 def new_incident(now: datetime) -> str:

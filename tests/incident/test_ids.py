@@ -11,7 +11,9 @@ import botocore.session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.incident.ids import PATTERN, new_incident, new_token
+from functions.incident.ids import new_incident, new_token
+
+PATTERN = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds the zone
 
