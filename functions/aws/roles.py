@@ -15,8 +15,6 @@ SESSION_SECONDS = 900
 """The shortest that STS gives; role chaining allows an hour at most."""
 
 SESSION_TAG = "cordon:incident"
-POLICY_LIMIT = 2048
-"""Characters that a session policy may have (STS AssumeRole)."""
 
 
 def assume(
@@ -30,21 +28,23 @@ def assume(
         SourceIdentity=incident,
         Tags=[{"Key": SESSION_TAG, "Value": incident}],
         DurationSeconds=SESSION_SECONDS,
-        Policy=session_policy(target, actions),
+        Policy=session_policy(target, actions, purpose=purpose),
     )
     keys = answer["Credentials"]
     return MemberCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
-_BESIDE_THE_INSTANCE = ("network-interface", "security-group", "security-group-rule", "volume", "vpc")
+_BESIDE_THE_INSTANCE = ("network-interface", "security-group", "security-group-rule", "volume")
+_OF_ANY_OWNER = {"contain": ("vpc",), "release": ("security-group",)}
+"""What a VPC that is shared by RAM may have of its owner's account: the VPC itself, groups that the host wore in it."""
 
 
-def session_policy(target: Target, actions: Iterable[str]) -> str:
+def session_policy(target: Target, actions: Iterable[str], *, purpose: str = "contain") -> str:
     """Return the policy that narrows the session to this instance, its account and its Region.
 
     Reading is allowed everywhere in the Region (Describe calls know no resources). Of instances only this one may be
     changed; the ids of interfaces, volumes, groups and snapshots aren't known yet, so those are left to the conditions
-    of the role itself.
+    of the role itself. The ARN of a shared VPC carries its owner's account, and so do groups that its owner shares.
     """
     wanted = sorted(set(actions))
     place = f"arn:{target.partition}:ec2:{target.region}"
@@ -59,7 +59,9 @@ def session_policy(target: Target, actions: Iterable[str]) -> str:
     ]
     changes = [action for action in wanted if ":Describe" not in action]
     if changes:
-        beside = [f"{place}:{target.account}:{kind}/*" for kind in _BESIDE_THE_INSTANCE]
+        shared = _OF_ANY_OWNER[purpose]
+        beside = [f"{place}:{target.account}:{kind}/*" for kind in _BESIDE_THE_INSTANCE if kind not in shared]
+        beside += [f"{place}:*:{kind}/*" for kind in shared]
         statements.append(
             {
                 "Effect": "Allow",

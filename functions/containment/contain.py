@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contain: the baseline first, then every step beside the others, then reading back.
 
-A step that fails stops nothing but itself. No code here puts anything back: containment is monotonic.
+A step that fails stops nothing but itself, in whatever way it fails. No code here puts anything back: containment is
+monotonic.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
+from functions.containment.baseline import SECTION_LIMIT_BYTES, further_name, merge, section_of
+from functions.containment.border import unexpected, within
 from functions.containment.look import Sight
-from functions.incident.model import PlannedCall, StepOutcome, StepResult
+from functions.incident.items import dump
+from functions.incident.model import Part, PlannedCall, StepOutcome, StepResult
 from functions.parallel import Pool
 from functions.policy.model import Decision
 from functions.steps.host import Host
@@ -32,7 +37,8 @@ class Job:
     @property
     def plan(self) -> tuple[PlannedCall, ...]:
         """Every call that it takes, in the order in which steps are told."""
-        return tuple(call for step, task in self.tasks.items() for call in step.plan(task))
+        planned = [within(step.name, partial(step.plan, task)) for step, task in self.tasks.items()]
+        return tuple(call for calls in planned if not isinstance(calls, Part) for call in calls)
 
     @property
     def planned(self) -> tuple[StepResult, ...]:
@@ -49,8 +55,14 @@ def prepare_job(
     steps: Iterable[Step],
     baseline: Mapping[str, Section],
     resumed: bool,
+    receipts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Job:
-    """Return the job; a section of the stored baseline is used as it is and never taken again."""
+    """Return the job; a section of the stored baseline is used as it is and never taken again.
+
+    What was attached to the host since gets a further section. ``receipts`` has, by step, what earlier attempts are
+    known to have done. A step whose section can't be taken, or is too large for an item, fails by itself.
+    """
+    receipts = receipts or {}
     tasks: dict[Step, Task] = {}
     sections: dict[str, Section] = {}
     without: list[StepResult] = []
@@ -60,15 +72,13 @@ def prepare_job(
             without.append(StepResult(step.name, StepOutcome.SKIPPED, SWITCHED_OFF))
             continue
         observed = sight.observed.get(step.name)
-        section = baseline.get(step.name)
-        if section is None:
-            try:
-                section = step.baseline(host, observed)
-            except UnobservedError as error:
-                without.append(conclude(step.name, [failed_part("baseline", error.cause)], {}))
-                continue
-            sections[step.name] = section
-        tasks[step] = Task(member, host, options, observed, section, resumed)
+        taken = within(step.name, partial(_section, step, host, observed, baseline))
+        if isinstance(taken, Part):
+            without.append(conclude(step.name, [taken], receipts.get(step.name, {})))
+            continue
+        section, new = taken
+        sections.update(new)
+        tasks[step] = Task(member, host, options, observed, section, resumed, receipts.get(step.name, {}))
     return Job(tasks, sections, tuple(without))
 
 
@@ -84,12 +94,44 @@ def contain(pool: Pool, job: Job, begin: Callable[[], None]) -> tuple[StepResult
     wait(running.values())
     begun.result()
     applied = {step: future.result() for step, future in running.items()}
-    checks = [partial(step.verify, job.tasks[step], result) for step, result in applied.items() if result is not None]
+    checks = [partial(_verify, step, job.tasks[step], result) for step, result in applied.items() if result is not None]
     return (*pool.all(checks), *job.without)
 
 
+def _section(
+    step: Step, host: Host, observed: Any, baseline: Mapping[str, Section]
+) -> tuple[Section, Mapping[str, Section]] | Part:
+    """Return a step's whole section, and those of it that are not written yet by name; or why there is none."""
+    stands = section_of(baseline, step.name)
+    try:
+        if stands is None:
+            section = step.baseline(host, observed)
+            new = {step.name: section}
+        else:
+            since = step.further(host, stands) if step.further is not None else None
+            new = {further_name(step.name, since[0]): since[1]} if since is not None else {}
+            section = merge(stands, since[1]) if since is not None else stands
+    except UnobservedError as error:
+        return failed_part("baseline", error.cause)
+    if any(len(dump(each).encode(errors="replace")) > SECTION_LIMIT_BYTES for each in new.values()):
+        # Sections are written all or nothing: one that no item holds would keep the others from being written.
+        return Part("baseline", StepOutcome.FAILED, "too large to be kept, so nothing is changed", "TooLarge")
+    return section, new
+
+
 def _run(step: Step, task: Task, begun: Future[None]) -> StepResult | None:
-    prepared = step.prepare(task) if step.prepare is not None else None
-    if begun.exception() is not None:
-        return None
-    return step.apply(task, prepared)
+    def work() -> StepResult | None:
+        prepared = step.prepare(task) if step.prepare is not None else None
+        if begun.exception() is not None:
+            return None
+        return step.apply(task, prepared)
+
+    result = within(step.name, work)
+    return conclude(step.name, [result], {}) if isinstance(result, Part) else result
+
+
+def _verify(step: Step, task: Task, result: StepResult) -> StepResult:
+    try:
+        return step.verify(task, result)
+    except Exception as error:  # noqa: BLE001 — the border between steps: the others' results must be kept
+        return conclude(step.name, [*result.parts, unexpected(step.name, error)], result.receipt)

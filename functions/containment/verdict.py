@@ -46,7 +46,7 @@ def judge(results: Sequence[StepResult], finding_types: Iterable[str], interface
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         return Verdict(State.FAILED if wanted else State.PARTIAL, (RESIDUAL_INTERFACES,), f"not isolated: {why}")
     risks = [RESIDUAL_CONNECTIONS, RESIDUAL_DNS, RESIDUAL_METADATA]
-    if verified < set(interfaces):
+    if set(interfaces) - verified or (isolation is not None and isolate.unisolated(isolation)):
         risks.append(RESIDUAL_INTERFACES)
     count = f"{len(isolated)} of {len(interfaces)} interfaces isolated"
     if verified < isolated:

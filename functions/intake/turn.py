@@ -124,7 +124,17 @@ class Turns:
 
     def _job(self, member: Member, host: Host, sight: Sight, decision: Decision) -> Job:
         baseline = self._record.baseline if self._record else {}
-        return prepare_job(member, host, sight, decision, steps=STEPS, baseline=baseline, resumed=self._resumed)
+        receipts = {step.name: step.receipt for step in self._record.steps} if self._record else {}
+        return prepare_job(
+            member,
+            host,
+            sight,
+            decision,
+            steps=STEPS,
+            baseline=baseline,
+            resumed=self._resumed,
+            receipts=receipts,
+        )
 
     def _act(self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy) -> End:
         case, hub = self._case, self._case.hub

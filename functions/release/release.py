@@ -12,6 +12,7 @@ from datetime import datetime
 
 from functions import log
 from functions.aws import errors
+from functions.containment.baseline import section_of
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Attempt, Claim
 from functions.incident.ids import new_token
@@ -23,7 +24,7 @@ from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
 from functions.steps.host import Host, describe
 from functions.steps.registry import STEPS, release_actions
-from functions.steps.step import Member, Step, Task
+from functions.steps.step import Member, Section, Step, Task
 
 _OVER = {State.RELEASED, State.CLOSED}
 _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
@@ -105,14 +106,15 @@ def _restore(member: Member, now: Host, record: Incident) -> tuple[RestoredItem,
     results = {result.name: result for result in record.steps}
     items: list[RestoredItem] = []
     for step in STEPS:
-        if step.name in record.baseline:
+        section = section_of(record.baseline, step.name)
+        if section is not None:
             unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")
-            items.extend(_revert(step, member, now, record, results.get(step.name, unsaid)))
+            items.extend(_revert(step, member, now, section, results.get(step.name, unsaid)))
     return tuple(items)
 
 
-def _revert(step: Step, member: Member, now: Host, record: Incident, result: StepResult) -> tuple[RestoredItem, ...]:
-    task = Task(member, now, {}, None, record.baseline[step.name], resumed=True)
+def _revert(step: Step, member: Member, now: Host, section: Section, result: StepResult) -> tuple[RestoredItem, ...]:
+    task = Task(member, now, {}, None, section, resumed=True)
     try:
         return step.revert(task, result, now)
     except errors.AwsError as error:

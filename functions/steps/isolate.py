@@ -2,12 +2,12 @@
 """Isolate the host from the network: the quarantine group, and it alone, on every interface.
 
 ModifyInstanceAttribute can't do it for a host with more than one interface, so each interface is swapped by itself,
-all at once. Nothing here ever puts another group on: a failure leaves an interface as it was, never more open.
+all at once. Only a group that is proven to let nothing out is put on; a failure leaves an interface as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,17 @@ from functions.aws import errors
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps import quarantine_group
 from functions.steps.access import rules_of
-from functions.steps.host import Host, Interface
-from functions.steps.quarantine_group import ACCESS_PART, GroupError, Prepared
-from functions.steps.step import Member, Section, Step, Task, attempt, conclude, failed_part, restore
+from functions.steps.group_rules import ACCESS_PART, GroupError, attempt_on_group
+from functions.steps.host import Host, Interface, interfaces_of
+from functions.steps.quarantine_group import RECORD_PART, Prepared
+from functions.steps.reading import read_until
+from functions.steps.step import Member, Section, Step, Task, conclude, failed_part, restore
 
 NAME = "isolate"
 GROUP_PART = "quarantine group"
+RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
+READING_PART = "reading back"
+_NOT_INTERFACES = frozenset({ACCESS_PART, GROUP_PART, READING_PART, RECORD_PART})
 
 
 def observe(member: Member) -> Any:
@@ -34,7 +39,13 @@ def observe(member: Member) -> Any:
 def baseline(host: Host, observed: Any) -> Section:
     """Keep the groups of every interface, in their order."""
     del observed
-    return {"interfaces": {each.id: list(each.groups) for each in host.interfaces}, "vpc": host.vpc}
+    return {"interfaces": _groups(host.interfaces), "vpc": host.vpc}
+
+
+def further(host: Host, section: Section) -> tuple[str, Section] | None:
+    """Keep the groups of interfaces that were attached after the baseline was taken."""
+    new = [each for each in host.interfaces if each.id not in section["interfaces"]]
+    return (new[0].id, {"interfaces": _groups(new)}) if new else None
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
@@ -54,10 +65,8 @@ def prepare(task: Task) -> Prepared | Part:
     try:
         return quarantine_group.ensure(task)
     except GroupError as error:
-        cause = error.__cause__
-        transient = cause is not None and errors.transient(cause)
-        code = errors.code(cause) if cause else "GroupNotTrusted"
-        return Part(GROUP_PART, StepOutcome.FAILED, str(error), code, transient)
+        code = errors.code(error.__cause__) if error.__cause__ else error.code
+        return Part(GROUP_PART, StepOutcome.FAILED, str(error), code, error.transient)
     except errors.AwsError as error:
         return failed_part(GROUP_PART, error)
 
@@ -76,27 +85,30 @@ def apply(task: Task, prepared: Any) -> StepResult:
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
-    """Read interfaces and group back: every swapped interface wears the group alone, the group has its rules alone."""
-    group, swapped = result.receipt.get("group"), list(result.receipt.get("swapped", []))
-    if not group or not swapped:
+    """Read all interfaces of the host back, and the group: each wears the group alone, the group has its rules alone.
+
+    An interface that was attached meanwhile fails a part of its own. A new group that is right is recorded now.
+    """
+    group = result.receipt.get("group")
+    if not group:
         return result
-    ec2 = task.member.ec2
     try:
-        answers = task.member.pool.all(
-            [
-                lambda: ec2.describe_network_interfaces(NetworkInterfaceIds=swapped)["NetworkInterfaces"],
-                lambda: ec2.describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])[
-                    "SecurityGroups"
-                ],
-            ]
-        )
+        interfaces, found = read_until(task.member.clock, partial(_read_back, task, group), partial(_so, task, result))
     except errors.AwsError as error:
-        return conclude(NAME, [*result.parts, failed_part("reading back", error)], result.receipt)
-    worn = {each["NetworkInterfaceId"]: [one["GroupId"] for one in each["Groups"]] for each in answers[0]}
-    parts = [_checked(part, group, worn) for part in result.parts]
-    parts.extend(_checked_group(task, result, answers[1]))
-    verified = [each for each in swapped if worn.get(each) == [group]]
+        return conclude(NAME, [*result.parts, failed_part(READING_PART, error)], result.receipt)
+    parts = _checked(result, group, interfaces)
+    parts.extend(_checked_group(task, result, found))
+    if found is not None and quarantine_group.as_it_should_be(task, found):
+        recorded = quarantine_group.record(task, group)
+        parts.extend([recorded] if recorded.outcome is not StepOutcome.DONE else [])
+    verified = [each.id for each in interfaces if each.groups == (group,)]
     return conclude(NAME, parts, {**result.receipt, "verified": verified})
+
+
+def unisolated(result: StepResult) -> set[str]:
+    """Return the interfaces that the result says are not isolated."""
+    failed = {part.what for part in result.parts if part.outcome is StepOutcome.FAILED}
+    return failed - _NOT_INTERFACES - {str(result.receipt.get("group"))}
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
@@ -117,14 +129,21 @@ def _swap(interface: str, groups: list[str]) -> dict[str, Any]:
     return {"NetworkInterfaceId": interface, "Groups": groups}
 
 
+def _groups(interfaces: Iterable[Interface]) -> dict[str, list[str]]:
+    return {each.id: list(each.groups) for each in interfaces}
+
+
 def _obstacle(task: Task, interface: Interface) -> Part | None:
     """Return why an interface is not swapped, or None."""
     if interface.managed_by is not None:
         reason = f"managed by {interface.managed_by}, which lets nobody else change it"
         return Part(interface.id, StepOutcome.FAILED, reason, "Managed")
+    if interface.vpc is not None and interface.vpc != task.host.vpc:
+        reason = f"in another VPC ({interface.vpc}) than the host, whose quarantine group it can't wear"
+        return Part(interface.id, StepOutcome.FAILED, reason, "OtherVpc")
     if interface.id not in task.section["interfaces"]:
         reason = "attached after the baseline was taken, so it is not changed"
-        return Part(interface.id, StepOutcome.FAILED, reason, "NoBaseline")
+        return Part(interface.id, StepOutcome.FAILED, reason, "NoBaseline", transient=True)
     return None
 
 
@@ -135,33 +154,72 @@ def _swapper(task: Task, interface: Interface, group: str) -> Callable[[], Part]
             return obstacle
         if interface.groups == (group,):
             return Part(interface.id, StepOutcome.DONE, "wears the quarantine group already")
-        parameters = _swap(interface.id, [group])
-        return attempt(interface.id, lambda: task.member.ec2.modify_network_interface_attribute(**parameters))
+        ec2, parameters = task.member.ec2, _swap(interface.id, [group])
+        return attempt_on_group(task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters))
 
     return swap
 
 
-def _checked(part: Part, group: str, worn: Mapping[str, list[str]]) -> Part:
-    if part.outcome is not StepOutcome.DONE or worn.get(part.what) == [group]:
-        return part
-    reason = f"read back with {', '.join(worn.get(part.what, ['nothing']))}"
-    return Part(part.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True)
+def _read_back(task: Task, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
+    pool, ec2 = task.member.pool, task.member.ec2
+    interfaces = pool.start(partial(interfaces_of, ec2, task.host.id))
+    found = pool.start(partial(quarantine_group.read, task, group))
+    return interfaces.result(), found.result()
 
 
-def _checked_group(task: Task, result: StepResult, groups: list[Mapping[str, Any]]) -> list[Part]:
-    allowed = quarantine_group.access_of(task).rules
-    if any(part.what == ACCESS_PART for part in result.parts):
-        allowed = frozenset()  # the way in could not be made, which is told already
-    if groups and rules_of(groups[0]) <= allowed:
+def _so(task: Task, result: StepResult, seen: tuple[list[Interface], Mapping[str, Any] | None]) -> bool:
+    """Tell whether what was read back shows everything that was done."""
+    interfaces, found = seen
+    parts = [*_checked(result, str(result.receipt["group"]), interfaces), *_checked_group(task, result, found)]
+    return not any(part.error in {"NotInEffect", "GroupNotTrusted"} or part.what == RECORD_PART for part in parts)
+
+
+def _checked(result: StepResult, group: str, interfaces: Iterable[Interface]) -> list[Part]:
+    """Return the parts after reading back; what failed before stays as it was told then."""
+    worn = {each.id: each for each in interfaces}
+    parts = []
+    for part in result.parts:
+        found = worn.pop(part.what, None)
+        if part.outcome is not StepOutcome.DONE or (found is not None and found.groups == (group,)):
+            parts.append(part)
+        else:
+            reason = f"read back with {', '.join(found.groups)}" if found else "no longer attached when read back"
+            parts.append(Part(part.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True))
+    for each in worn.values():
+        if each.groups != (group,):
+            reason = f"attached meanwhile, read back with {', '.join(each.groups)}"
+            passing = each.managed_by is None
+            parts.append(
+                Part(each.id, StepOutcome.FAILED, reason, "NotInEffect" if passing else "Managed", transient=passing)
+            )
+    return parts
+
+
+def _checked_group(task: Task, result: StepResult, found: Mapping[str, Any] | None) -> list[Part]:
+    if found is None:
+        return [_not_trusted("the quarantine group is gone")]
+    if quarantine_group.as_it_should_be(task, found):
         return []
-    reason = "the quarantine group has rules that it should not have" if groups else "the quarantine group is gone"
-    return [Part(GROUP_PART, StepOutcome.FAILED, reason, "GroupNotTrusted")]
+    no_way_in = any(part.what == ACCESS_PART for part in result.parts)  # which is told already
+    if not rules_of(found) <= (frozenset() if no_way_in else quarantine_group.access_of(task).rules):
+        return [_not_trusted("the quarantine group has rules that it should not have")]
+    if no_way_in:
+        return []
+    reason = "not made, since the group's rules can't be read back whole yet: it serves this incident alone"
+    return [Part(RECORD_PART, StepOutcome.SKIPPED, reason)]
+
+
+def _not_trusted(reason: str) -> Part:
+    # The next try makes another group, or finds this one's rules as they are by then.
+    return Part(GROUP_PART, StepOutcome.FAILED, reason, "GroupNotTrusted", transient=True)
 
 
 def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now: Interface | None) -> RestoredItem:
     what = f"groups of {interface}"
     if now is None:
         return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host")
+    if before and ours.issuperset(before):
+        return RestoredItem(NAME, what, restored=False, reason=RESTORED_UNKNOWN)
     if list(now.groups) == before:
         return RestoredItem(NAME, what, restored=True, reason="found as they were")
     if len(now.groups) != 1 or now.groups[0] not in ours:
@@ -186,4 +244,5 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
+    further=further,
 )

@@ -6,7 +6,7 @@ EC2 takes one attribute a call. One refused call (protection on a Spot instance)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,13 @@ from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host, Volume
+from functions.steps.reading import read_until
 from functions.steps.step import (
     Member,
     Section,
     Step,
     Task,
+    UnobservedError,
     attempt,
     conclude,
     failed_part,
@@ -42,6 +44,10 @@ _NOT_ON_SPOT = ("disableApiTermination", "disableApiStop")
 VOLUMES = "volumes"
 
 
+class UnreadError(Exception):
+    """EC2 answered without the value that was asked for."""
+
+
 def observe(member: Member) -> dict[str, Any]:
     """Read the three attributes at once: attribute -> value, or the error that reading it raised."""
     names = list(ATTRIBUTES)
@@ -51,14 +57,20 @@ def observe(member: Member) -> dict[str, Any]:
 
 def baseline(host: Host, observed: Any) -> Section:
     """Keep what is there now; an attribute that can't be read isn't kept, and then isn't changed either."""
+    if isinstance(observed, Exception):
+        raise UnobservedError(observed)
     refuse_passing_failures(observed.values())
     return {
         "attributes": {name: value for name, value in observed.items() if not isinstance(value, Exception)},
-        VOLUMES: [
-            {"id": volume.id, "device": volume.device, "delete_on_termination": volume.delete_on_termination}
-            for volume in host.volumes
-        ],
+        VOLUMES: _kept(host.volumes),
     }
+
+
+def further(host: Host, section: Section) -> tuple[str, Section] | None:
+    """Keep what holds for volumes that were attached after the baseline was taken."""
+    known = {volume["id"] for volume in section[VOLUMES]}
+    new = [volume for volume in host.volumes if volume.id not in known]
+    return (new[0].id, {VOLUMES: _kept(new)}) if new else None
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
@@ -77,18 +89,13 @@ def apply(task: Task, prepared: Any) -> StepResult:
 
 def verify(task: Task, result: StepResult) -> StepResult:
     """Read the attributes and the volumes back; a setting that isn't there fails its part."""
-    read_volumes = partial(_volumes_let_go, task)
-    volumes, observed = task.member.pool.all([read_volumes, partial(observe, task.member)])
-    wrong: list[Part] = []
-    for part in result.parts:
-        if part.outcome is not StepOutcome.DONE:
-            continue
-        value = volumes if part.what == VOLUMES else observed[part.what]
-        wanted = () if part.what == VOLUMES else ATTRIBUTES[part.what][2]
-        if isinstance(value, Exception):
-            wrong.append(failed_part(part.what, value))
-        elif value != wanted:
-            wrong.append(Part(part.what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True))
+
+    def read() -> list[Part]:
+        read_volumes = partial(_volumes_let_go, task)
+        volumes, observed = task.member.pool.all([read_volumes, partial(observe, task.member)])
+        return _wrong(result, volumes, observed)
+
+    wrong = read_until(task.member.clock, read, lambda parts: not any(part.error == "NotInEffect" for part in parts))
     if not wrong:
         return result
     names = {part.what for part in wrong}
@@ -120,9 +127,32 @@ def _reader(member: Member, name: str) -> Callable[[], Any]:
             answer = member.ec2.describe_instance_attribute(InstanceId=member.target.instance, Attribute=name)
         except errors.AwsError as error:
             return error
-        return answer[ATTRIBUTES[name][0]]["Value"]
+        value = answer.get(ATTRIBUTES[name][0], {}).get("Value")
+        return UnreadError(f"EC2 gave no value of {name}") if value is None else value
 
     return read
+
+
+def _kept(volumes: Iterable[Volume]) -> list[dict[str, Any]]:
+    return [
+        {"id": volume.id, "device": volume.device, "delete_on_termination": volume.delete_on_termination}
+        for volume in volumes
+    ]
+
+
+def _wrong(result: StepResult, volumes: Any, observed: Mapping[str, Any]) -> list[Part]:
+    """Return a failed part for each setting that was made and is not read back."""
+    wrong: list[Part] = []
+    for part in result.parts:
+        if part.outcome is not StepOutcome.DONE:
+            continue
+        value = volumes if part.what == VOLUMES else observed[part.what]
+        wanted = () if part.what == VOLUMES else ATTRIBUTES[part.what][2]
+        if isinstance(value, Exception):
+            wrong.append(failed_part(part.what, value))
+        elif value != wanted:
+            wrong.append(Part(part.what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True))
+    return wrong
 
 
 def _volumes_let_go(task: Task) -> Any:
@@ -165,9 +195,10 @@ def _change(task: Task, what: str, parameters: dict[str, Any]) -> Part:
 
 def _left_out(task: Task) -> list[Part]:
     """Return the settings that can't be made, with the reason."""
+    observed = task.observed if isinstance(task.observed, Mapping) else {}
     parts = [
         failed_part(name, value)
-        for name, value in (task.observed or {}).items()
+        for name, value in observed.items()
         if isinstance(value, Exception) and name not in task.section["attributes"]
     ]
     if task.host.spot:
@@ -216,4 +247,5 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
+    further=further,
 )

@@ -7,18 +7,20 @@ are tagged too, and snapshots and groups when they are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from functions.aws import errors
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host, Interface, Volume
+from functions.steps.reading import filtered, read_until
 from functions.steps.step import (
     Member,
     Section,
     Step,
     Task,
+    UnobservedError,
     attempt,
     conclude,
     failed_part,
@@ -28,24 +30,37 @@ from functions.steps.step import (
 
 NAME = "quarantine"
 
+ALL_PART = "tags"
 STATUS_TAG = "status"
 STATUS_VALUE = "isolated"
 
 
-def observe(member: Member) -> None:
-    """Read nothing: the tags come with the host."""
-    del member
+def observe(member: Member) -> tuple[str, ...]:
+    """Read nothing, the tags come with the host; tell which keys are set."""
+    return tuple(_ours(member))
 
 
 def baseline(host: Host, observed: Any) -> Section:
-    """Keep the tags of the instance, its interfaces and its volumes, where they could be read."""
+    """Keep earlier values of the tags that are set, of instance, interfaces and volumes, where they could be read.
+
+    Of those keys alone: all tags of a host with many volumes would outgrow the item that a section is.
+    """
     refuse_passing_failures(host.gaps)
-    del observed
+    if isinstance(observed, Exception):
+        raise UnobservedError(observed)
     tags: dict[str, Mapping[str, str]] = {host.id: host.tags}
-    for resource in _attached(host):
-        if resource.tags is not None:
-            tags[resource.id] = resource.tags
-    return {"tags": {resource: dict(found) for resource, found in tags.items()}}
+    tags.update({each.id: each.tags for each in _attached(host) if each.tags is not None})
+    return {"keys": list(observed), "tags": {resource: _only(observed, found) for resource, found in tags.items()}}
+
+
+def further(host: Host, section: Section) -> tuple[str, Section] | None:
+    """Keep the same of what was attached after the baseline was taken."""
+    new = {
+        each.id: _only(section["keys"], each.tags)
+        for each in _attached(host)
+        if each.id not in section["tags"] and each.tags is not None
+    }
+    return (next(iter(new)), {"tags": new}) if new else None
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
@@ -54,31 +69,49 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Tag everything in one call; what can't be tagged because its old tags are unknown is named."""
+    """Tag everything in one call; where that is refused for good, each resource by itself.
+
+    One resource that is gone or has no room for a tag fails the call for all. What can't be tagged because its old
+    tags are unknown is named.
+    """
     del prepared
     parameters = _parameters(task)
-    part = attempt("tags", lambda: task.member.ec2.create_tags(**parameters))
-    return conclude(NAME, [part, *_unread(task)], {"resources": parameters["Resources"]})
+    resources: list[str] = parameters["Resources"]
+    ec2 = task.member.ec2
+    part = attempt(ALL_PART, lambda: ec2.create_tags(**parameters))
+    if part.outcome is StepOutcome.DONE or part.transient or len(resources) == 1:
+        tagged = resources if part.outcome is StepOutcome.DONE else []
+        return conclude(NAME, [part, *_unread(task)], {"resources": tagged})
+    singles = task.member.pool.all(
+        [
+            partial(attempt, each, partial(ec2.create_tags, Resources=[each], Tags=parameters["Tags"]))
+            for each in resources
+        ]
+    )
+    tagged = [single.what for single in singles if single.outcome is StepOutcome.DONE]
+    return conclude(NAME, [*singles, *_unread(task)], {"resources": tagged})
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
     """Read the tags back."""
-    if result.outcome is StepOutcome.SKIPPED or any(part.what == "tags" and part.error for part in result.parts):
+    resources = list(result.receipt.get("resources", []))
+    if not resources:
         return result
-    resources = list(result.receipt["resources"])
+    member = task.member
+    key = {"Name": "key", "Values": [member.incident_tag]}
+
+    def missing() -> list[str]:
+        found = filtered(member.pool, member.ec2.describe_tags, "Tags", "resource-id", resources, key)
+        tagged = {each["ResourceId"] for each in found if each["Value"] == member.incident}
+        return [resource for resource in resources if resource not in tagged]
+
     try:
-        answer = task.member.ec2.describe_tags(
-            Filters=[
-                {"Name": "resource-id", "Values": resources},
-                {"Name": "key", "Values": [task.member.incident_tag]},
-            ]
-        )
+        left = read_until(member.clock, missing, lambda found: not found)
     except errors.AwsError as error:
         return conclude(NAME, [*result.parts, failed_part("reading back", error)], result.receipt)
-    tagged = {each["ResourceId"] for each in answer["Tags"] if each["Value"] == task.member.incident}
-    missing = [resource for resource in resources if resource not in tagged]
-    parts = [Part(each, StepOutcome.FAILED, "has no tag", "NotInEffect", transient=True) for each in missing]
-    return conclude(NAME, [*result.parts, *parts], result.receipt) if parts else result
+    parts = [Part(each, StepOutcome.FAILED, "has no tag", "NotInEffect", transient=True) for each in left]
+    kept = [part for part in result.parts if part.what not in left]
+    return conclude(NAME, [*kept, *parts], result.receipt) if parts else result
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
@@ -103,6 +136,10 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
 
 def _attached(host: Host) -> tuple[Interface | Volume, ...]:
     return (*host.interfaces, *host.volumes)
+
+
+def _only(keys: Iterable[str], tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: tags[key] for key in keys if key in tags}
 
 
 def _ours(member: Member) -> dict[str, str]:
@@ -159,4 +196,5 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
+    further=further,
 )

@@ -7,6 +7,7 @@ has no client token: its effect is looked up by the incident's tag before it is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,21 @@ from functions.aws.once import make_once
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host
 from functions.steps.quarantine import STATUS_TAG, STATUS_VALUE
+from functions.steps.reading import every, filtered, read_until
 from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
 
 NAME = "snapshot"
 _DESCRIPTION_LIMIT = 255
 _LOST = ("error", "recoverable")
+
+
+class UnseenError(Exception):
+    """Whether a snapshot was made already can't be seen, so none may be made. Attribute ``cause``."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(errors.message(cause))
+        self.cause = cause
+
 
 SnapshotIds = dict[str, str]
 """Volume id -> snapshot id."""
@@ -43,8 +54,18 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     return (PlannedCall(NAME, "CreateSnapshots", _set_parameters(task)),)
 
 
+def further(host: Host, section: Section) -> tuple[str, Section] | None:
+    """Name the volumes that were attached after the baseline was taken."""
+    new = [volume.id for volume in host.volumes if volume.id not in section["volumes"]]
+    return (new[0], {"volumes": new}) if new else None
+
+
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Make the set once; where it is refused for good, each volume by itself."""
+    """Make the set once; where it is refused for good, each volume by itself.
+
+    What an earlier try made is looked for first; where that can't be seen nothing is made, or each try would make a
+    set of its own.
+    """
     del prepared
     volumes = list(task.section["volumes"])
     if not volumes:
@@ -52,17 +73,19 @@ def apply(task: Task, prepared: Any) -> StepResult:
     made: SnapshotIds = {}
     refused: list[Part] = []
     try:
-        if task.resumed:
+        if task.resumed or task.receipt:
             made = _find(task)
         if not made:
-            made = make_once(lambda: _create_set(task), lambda: _find(task) or None, task.member.clock)
+            made = make_once(partial(_create_set, task), lambda: _find(task) or None, task.member.clock)
+    except UnseenError as error:
+        return conclude(NAME, [*_done(task, made or _receipted(task)), _unseen(error)], {"snapshots": made})
     except errors.AwsError as error:
         if errors.throttled(error):
             return conclude(NAME, [failed_part("the set", error)], {"snapshots": made})
         reason = f"refused ({errors.message(error)}), so each volume was snapshotted by itself"
         refused = [Part("the set", StepOutcome.SKIPPED, reason)]
     missing = [volume for volume in volumes if volume not in made]
-    parts = [Part(volume, StepOutcome.DONE, made[volume]) for volume in volumes if volume in made]
+    parts = _done(task, made)
     singles = task.member.pool.all([partial(_create_one, task, volume) for volume in missing])
     for single in singles:
         parts.append(single)
@@ -73,17 +96,22 @@ def apply(task: Task, prepared: Any) -> StepResult:
 
 def verify(task: Task, result: StepResult) -> StepResult:
     """Read the snapshots back: each must be there and must not have failed."""
-    if not result.receipt.get("snapshots"):
+    made: SnapshotIds = dict(result.receipt.get("snapshots", {}))
+    if not made:
         return result
+
+    def states() -> dict[str, str]:
+        return {each["SnapshotId"]: each["State"] for each in _snapshots(task, made)}
+
     try:
-        found = {each["SnapshotId"]: each["State"] for each in _snapshots(task)}
+        found = read_until(task.member.clock, states, lambda seen: set(made.values()) <= set(seen))
     except errors.AwsError as error:
         return conclude(NAME, [*result.parts, failed_part("reading back", error)], result.receipt)
     parts = []
     for part in result.parts:
-        snapshot = result.receipt["snapshots"].get(part.what)
-        if part.outcome is StepOutcome.DONE and found.get(snapshot, "error") in _LOST:
-            reason = f"{snapshot} was made but is {found.get(snapshot, 'not there')}"
+        snapshot = made.get(part.what)
+        if part.outcome is StepOutcome.DONE and found.get(str(snapshot), "error") in _LOST:
+            reason = f"{snapshot} was made but is {found.get(str(snapshot), 'not there')}"
             parts.append(Part(part.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True))
         else:
             parts.append(part)
@@ -134,29 +162,58 @@ def _create_one(task: Task, volume: str) -> Part:
 
     try:
         snapshot = make_once(create, lambda: _find(task).get(volume), task.member.clock)
+    except UnseenError as error:
+        return replace(_unseen(error), what=volume)
     except errors.AwsError as error:
         return failed_part(volume, error)
     return Part(volume, StepOutcome.DONE, snapshot)
 
 
+def _receipted(task: Task) -> SnapshotIds:
+    """Return what earlier tries are known to have made."""
+    return {str(volume): str(snapshot) for volume, snapshot in task.receipt.get("snapshots", {}).items()}
+
+
+def _done(task: Task, made: SnapshotIds) -> list[Part]:
+    return [Part(volume, StepOutcome.DONE, made[volume]) for volume in task.section["volumes"] if volume in made]
+
+
+def _unseen(error: UnseenError) -> Part:
+    return failed_part("earlier snapshots", error.cause)
+
+
 def _find(task: Task) -> SnapshotIds:
-    """Return this incident's snapshots of the host's volumes, the first of each volume.
+    """Return this incident's snapshots of the host's volumes: the one on record, or else the first of each volume.
 
     A second set may exist after a time-out whose effect showed late; it is kept as evidence and not counted here.
+    Raises UnseenError.
     """
+    receipted = _receipted(task)
+    try:
+        seen = _snapshots(task, receipted)
+    except errors.AwsError as error:
+        raise UnseenError(error) from error
     found: SnapshotIds = {}
-    for each in sorted(_snapshots(task), key=lambda each: str(each["StartTime"])):
+    on_record = set(receipted.values())
+    for each in sorted(seen, key=lambda each: (each["SnapshotId"] not in on_record, str(each["StartTime"]))):
         if each["VolumeId"] in task.section["volumes"] and each["State"] not in _LOST:
             found.setdefault(each["VolumeId"], each["SnapshotId"])
     return found
 
 
-def _snapshots(task: Task) -> list[dict[str, Any]]:
-    answer = task.member.ec2.describe_snapshots(
+def _snapshots(task: Task, known: SnapshotIds) -> list[dict[str, Any]]:
+    """Return the snapshots that have the incident's tag, and those of ``known`` ids that have lost it."""
+    member = task.member
+    found = every(
+        member.ec2.describe_snapshots,
+        "Snapshots",
         OwnerIds=["self"],
-        Filters=[{"Name": f"tag:{task.member.incident_tag}", "Values": [task.member.incident]}],
+        Filters=[{"Name": f"tag:{member.incident_tag}", "Values": [member.incident]}],
     )
-    return list(answer["Snapshots"])
+    untagged = sorted(set(known.values()) - {each["SnapshotId"] for each in found})
+    if not untagged:
+        return found
+    return [*found, *filtered(member.pool, member.ec2.describe_snapshots, "Snapshots", "snapshot-id", untagged)]
 
 
 STEP = Step(
@@ -169,4 +226,5 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
+    further=further,
 )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong in one step, in whatever way, stays that step's own; and the host is isolated all the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from functions.containment import contain, look
+from functions.incident.model import StepOutcome
+from functions.intake import turn
+from functions.steps import protect
+from functions.steps.registry import STEPS
+from functions.steps.step import Step
+from tests.conftest import Simulated
+from tests.finding.findings import asff
+from tests.stage import instance
+
+
+def boom(*_: Any) -> Any:
+    return {}["Value"]
+
+
+@pytest.mark.parametrize("part", ["observe", "baseline", "plan", "apply", "verify"])
+def test_a_step_that_breaks_stops_no_other(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    broken: Any = dataclasses.replace(protect.STEP, **{part: boom})
+    steps: tuple[Step, ...] = tuple(broken if step.name == protect.NAME else step for step in STEPS)
+    monkeypatch.setattr(turn, "STEPS", steps)
+    stage = simulated()
+    (handed,) = stage.hand_over(asff())
+    assert handed.delivered.receives == 1
+    states = {step.name: step.outcome for step in stage.incident.steps}
+    others = {name: outcome for name, outcome in states.items() if name != protect.NAME}
+    assert set(others.values()) == {StepOutcome.DONE}
+    assert [len(eni["groups"]) for eni in stage.host()["enis"]] == [1]
+    if part != "plan":
+        assert states[protect.NAME] is StepOutcome.FAILED
+        assert stage.incident.state == "partial"
+        assert "KeyError" in stage.incident.reason
+    del caplog
+
+
+def test_a_section_that_no_item_holds_keeps_no_other_from_being_written(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        turn,
+        "STEPS",
+        tuple(
+            dataclasses.replace(step, baseline=lambda *_: {"all": "é" * 200_000}) if step is protect.STEP else step
+            for step in STEPS
+        ),
+    )
+    stage = simulated(instance(volumes=2))
+    stage.deliver(asff())
+    failed = {step.name: step.error for step in stage.incident.steps if step.outcome is StepOutcome.FAILED}
+    assert failed == {protect.NAME: "TooLarge"}
+    assert set(stage.incident.baseline) == {step.name for step in STEPS} - {protect.NAME}
+
+
+def test_the_engine_names_no_step() -> None:
+    assert not {name for module in (contain, look) for name in vars(module)} & {"isolate", "protect", "snapshot"}

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A group made a moment ago: EC2 shows it late, and until it is proven shut it is not put on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from functions.incident.model import StepOutcome
+from functions.steps import isolate
+from functions.steps.group_rules import NOT_VISIBLE
+from functions.steps.quarantine_group import record_name
+from functions.steps.step import Task
+from hub.simulation.world_spec import Eni
+from tests.conftest import Simulated
+from tests.finding.findings import asff
+from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.steps.made import INCIDENT_ID, run, task
+
+ALWAYS = 1000
+
+
+@contextmanager
+def answering(ec2: Any, operation: str, change: Any, times: int = ALWAYS) -> Iterator[list[int]]:
+    """Change the first answers of an operation; give how many there were."""
+    seen: list[int] = []
+
+    def answer(parsed: dict[str, Any], **_: Any) -> None:
+        seen.append(len(seen))
+        if len(seen) <= times:
+            change(parsed)
+
+    ec2.meta.events.register(f"after-call.ec2.{operation}", answer)
+    try:
+        yield seen
+    finally:
+        ec2.meta.events.unregister(f"after-call.ec2.{operation}", answer)
+
+
+def no_rules(parsed: dict[str, Any]) -> None:
+    parsed["SecurityGroupRules"] = []
+
+
+def worn(stage: Stage) -> list[dict[str, Any]]:
+    groups = {each["id"]: each for each in stage.simulation.world()["security_groups"]}
+    return [groups[group] for eni in stage.host()["enis"] for group in eni["groups"]]
+
+
+def member_ec2(stage: Stage) -> Any:
+    return stage.clients.member("ec2", REGION)
+
+
+@pytest.mark.parametrize("blind", [1, 4])
+def test_rules_that_show_late_are_waited_for(simulated: Simulated, blind: int) -> None:
+    stage = simulated()
+    with answering(member_ec2(stage), "DescribeSecurityGroupRules", no_rules, blind) as seen:
+        stage.deliver(asff())
+    assert len(seen) == blind + 1
+    assert [each["egress"] for each in worn(stage)] == [[]]
+    assert stage.incident.state == "contained"
+
+
+def test_rules_that_never_show_leave_the_host_untouched_for_now(simulated: Simulated) -> None:
+    stage = simulated()
+    with task(stage) as tasks:
+        each = tasks[isolate.STEP]
+        with answering(each.member.ec2, "DescribeSecurityGroupRules", no_rules):
+            result = run(isolate.STEP, each)
+        assert result.outcome is StepOutcome.FAILED
+        assert result.transient
+        assert [part.error for part in result.parts] == ["NotVisibleYet"]
+        assert each.member.records.group(each.member.target, record_name(each)) is None
+    assert stage.calls("ModifyNetworkInterfaceAttribute") == []
+
+
+def test_a_group_found_again_is_shut_for_certain_though_no_rule_shows(simulated: Simulated) -> None:
+    """The try before saw no rule and gave up; this one sees none either, in both ways of asking."""
+    stage = simulated()
+
+    def no_egress(parsed: dict[str, Any]) -> None:
+        for group in parsed["SecurityGroups"]:
+            group["IpPermissionsEgress"] = []
+
+    for resumed in (False, True):
+        with task(stage, resumed=resumed) as tasks:
+            each = tasks[isolate.STEP]
+            with (
+                answering(each.member.ec2, "DescribeSecurityGroupRules", no_rules),
+                answering(each.member.ec2, "DescribeSecurityGroups", no_egress),
+            ):
+                result = run(isolate.STEP, each)
+    assert result.outcome is StepOutcome.DONE
+    assert len(stage.calls("CreateSecurityGroup")) == 1
+    assert [each["egress"] for each in worn(stage)] == [[]]
+
+
+def test_revoking_that_is_not_confirmed_is_no_proof(simulated: Simulated) -> None:
+    stage = simulated()
+    with task(stage) as tasks:
+        each = tasks[isolate.STEP]
+        with answering(each.member.ec2, "RevokeSecurityGroupEgress", lambda parsed: parsed.update(Return=False)):
+            result = run(isolate.STEP, each)
+    assert result.transient
+    assert stage.calls("ModifyNetworkInterfaceAttribute") == []
+
+
+def test_a_group_that_is_read_back_open_is_not_recorded_and_comes_again(simulated: Simulated) -> None:
+    stage = simulated()
+    everybody = [{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]
+
+    def late(parsed: dict[str, Any]) -> None:
+        for group in parsed["SecurityGroups"]:
+            group["IpPermissionsEgress"] = everybody
+
+    with task(stage) as tasks:
+        each = tasks[isolate.STEP]
+        with answering(each.member.ec2, "DescribeSecurityGroups", late):
+            result = run(isolate.STEP, each)
+        assert [(part.error, part.transient) for part in result.parts if part.error] == [("GroupNotTrusted", True)]
+        assert each.member.records.group(each.member.target, record_name(each)) is None
+
+
+@pytest.mark.parametrize(
+    "operation", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress", "ModifyNetworkInterfaceAttribute"]
+)
+@pytest.mark.parametrize("code", sorted(NOT_VISIBLE))
+def test_a_group_that_ec2_does_not_know_yet_is_asked_for_again(simulated: Simulated, operation: str, code: str) -> None:
+    stage = simulated(faults=[f"ec2:{operation}={code}*2"])
+    (handed,) = stage.hand_over(asff())
+    assert handed.delivered.receives == 1
+    assert stage.incident.state == "contained"
+    assert len(stage.calls(operation)) == 3
+
+
+def test_a_group_that_ec2_does_not_know_for_long_brings_the_message_again(simulated: Simulated) -> None:
+    stage = simulated(faults=["ec2:ModifyNetworkInterfaceAttribute=InvalidGroup.NotFound*5"])
+    (handed,) = stage.hand_over(asff())
+    assert handed.delivered.receives == 2
+    assert stage.incident.state == "contained"
+
+
+def test_rules_of_somebody_else_on_a_new_group_bring_the_message_again(simulated: Simulated) -> None:
+    stage = simulated()
+
+    def meddle(parsed: dict[str, Any]) -> None:
+        for rule in parsed["SecurityGroupRules"]:
+            rule["CidrIpv4"] = "203.0.113.9/32"
+
+    with task(stage) as tasks, answering(tasks[isolate.STEP].member.ec2, "DescribeSecurityGroupRules", meddle):
+        result = run(isolate.STEP, tasks[isolate.STEP])
+    assert [(part.error, part.transient) for part in result.parts] == [("GroupNotTrusted", True)]
+
+
+def half_made(stage: Stage, name: str, vpc: str) -> str:
+    """Make a group as an earlier try of the incident would have left it, under any name."""
+    tags = [{"Key": "cordon:incident", "Value": INCIDENT_ID}, {"Key": "status", "Value": "isolated"}]
+    made = stage.visitor().create_security_group(
+        GroupName=name,
+        Description="a",
+        VpcId=vpc,
+        TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
+    )
+    return str(made["GroupId"])
+
+
+def base_name(each: Task) -> str:
+    return f"cordon-quarantine-{record_name(each).partition('#')[2]}"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "adopted"),
+    [("", True), (f"-{INCIDENT_ID}", True), ("-inc-1kjq1eaw0-zzzzzzzz", False), (f"-{INCIDENT_ID}-x", False)],
+)
+def test_of_groups_with_the_tag_those_of_the_incidents_own_names_alone_are_used(
+    simulated: Simulated, suffix: str, *, adopted: bool
+) -> None:
+    stage = simulated()
+    with task(stage, resumed=True) as tasks:
+        each = tasks[isolate.STEP]
+        found = half_made(stage, base_name(each) + suffix, str(each.host.vpc))
+        result = run(isolate.STEP, each)
+    assert (result.receipt["group"] == found) is adopted
+    assert result.outcome is StepOutcome.DONE
+
+
+def test_a_group_that_another_host_wears_is_not_adopted(simulated: Simulated) -> None:
+    stage = simulated(instance(), instance("i-0000000000000002"))
+    with task(stage, resumed=True) as tasks:
+        each = tasks[isolate.STEP]
+        found = half_made(stage, base_name(each), str(each.host.vpc))
+        (eni,) = stage.host("i-0000000000000002")["enis"]
+        stage.visitor().modify_network_interface_attribute(NetworkInterfaceId=eni["id"], Groups=[found])
+        result = run(isolate.STEP, each)
+    assert result.receipt["group"] not in {found, None}
+    (group,) = [each for each in stage.simulation.world()["security_groups"] if each["id"] == found]
+    assert group["egress"], "its rules were left alone"
+
+
+def test_more_recorded_groups_than_a_filter_takes(simulated: Simulated) -> None:
+    stage = simulated()
+    with task(stage) as tasks:
+        each = tasks[isolate.STEP]
+        right = run(isolate.STEP, each).receipt["group"]
+        for number in range(450):
+            each.member.records.record_group(each.member.target, f"vpc-{number}#a", f"sg-{number:017x}")
+    with task(stage) as tasks:
+        assert isolate.quarantine_group.trusted(tasks[isolate.STEP]) == right
+        filters = [call["parameters"]["Filters"][0]["Values"] for call in stage.calls("DescribeSecurityGroups")]
+    assert max(map(len, filters)) <= 200
+    assert sum(map(len, filters)) > 450
+
+
+def test_interfaces_of_another_vpc_are_named_and_the_others_isolated(simulated: Simulated) -> None:
+    stage = simulated(instance(enis=(Eni(), Eni())))
+    second = stage.host()["enis"][1]["id"]
+
+    def elsewhere(parsed: dict[str, Any]) -> None:
+        for each in parsed["NetworkInterfaces"]:
+            if each["NetworkInterfaceId"] == second:
+                each["VpcId"] = "vpc-0other"
+
+    with answering(member_ec2(stage), "DescribeNetworkInterfaces", elsewhere):
+        (handed,) = stage.hand_over(asff())
+    assert handed.delivered.receives == 1, "trying again would not help"
+    assert stage.incident.state == "partial"
+    assert "another VPC" in stage.incident.reason
+    assert [call["parameters"]["NetworkInterfaceId"] for call in stage.calls("ModifyNetworkInterfaceAttribute")] == [
+        stage.host()["enis"][0]["id"]
+    ]
+    assert (ACCOUNT, INSTANCE) == (stage.incident.target.account, stage.incident.target.instance)
