@@ -49,5 +49,13 @@ def configure(stream: Any = None) -> None:
     LOGGER.propagate = False
 
 
+def raised_at(error: BaseException) -> str:
+    """Return where an error was raised, file and line: where to look, and no values."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return f"{frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno}" if frame else ""
+
+
 def _short(value: Any) -> Any:
     return value[:_TEXT_LIMIT] + "…" if isinstance(value, str) and len(value) > _TEXT_LIMIT else value

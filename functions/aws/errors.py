@@ -63,7 +63,9 @@ def message(error: BaseException) -> str:
     if isinstance(error, ClientError):
         text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
         return f"{error.operation_name}: {code(error)}: {text}"[:_MESSAGE_LIMIT]
-    return str(error) or type(error).__name__
+    if isinstance(error, BotoCoreError):
+        return str(error)[:_MESSAGE_LIMIT]
+    return f"{type(error).__name__}: {error}"[:_MESSAGE_LIMIT]
 
 
 def throttled(error: BaseException) -> bool:

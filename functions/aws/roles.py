@@ -14,8 +14,6 @@ from functions.settings import Settings
 SESSION_SECONDS = 900
 """The shortest that STS gives; role chaining allows an hour at most."""
 
-SESSION_TAG = "cordon:incident"
-
 
 def assume(
     sts: AwsClient, settings: Settings, target: Target, incident: str, *, purpose: str, actions: Iterable[str]
@@ -26,7 +24,7 @@ def assume(
         RoleSessionName=incident,
         ExternalId=settings.external_id(target.account),
         SourceIdentity=incident,
-        Tags=[{"Key": SESSION_TAG, "Value": incident}],
+        Tags=[{"Key": f"{settings.qualifier}:incident", "Value": incident}],
         DurationSeconds=SESSION_SECONDS,
         Policy=session_policy(target, actions, purpose=purpose),
     )

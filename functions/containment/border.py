@@ -29,13 +29,7 @@ def unexpected(step: str, error: Exception) -> Part:
     """Log an unexpected error of a step and return the part that it becomes."""
     name = type(error).__name__
     reason = f"failed unexpectedly: {name}: {error}"
-    log.write("step", level=logging.ERROR, step=step, outcome="failed", reason=reason, error=name, at=_at(error))
+    log.write(
+        "step", level=logging.ERROR, step=step, outcome="failed", reason=reason, error=name, bug=log.raised_at(error)
+    )
     return Part(step, StepOutcome.FAILED, reason, name)
-
-
-def _at(error: Exception) -> str:
-    """Return where an error was raised: file and line, no values."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno}" if frame else ""

@@ -92,7 +92,14 @@ class Intake:
             return Unfinished(text)
         except Exception as error:  # noqa: BLE001 — the outermost border: a bug in one message must not lose the others
             reason = f"{type(error).__name__}: {error}"
-            log.write("event", level=logging.ERROR, message=message_id, outcome="retry", reason=reason, bug=_at(error))
+            log.write(
+                "event",
+                level=logging.ERROR,
+                message=message_id,
+                outcome="retry",
+                reason=reason,
+                bug=log.raised_at(error),
+            )
             return Unfinished(reason)
         log.write("event", message=message_id, outcome=result.outcome.value, reason=result.reason)
         return result
@@ -178,14 +185,6 @@ def _out_of_time(context: object) -> bool:
 
 def _text(error: Exception) -> str:
     return errors.message(error) if isinstance(error, errors.AwsError) else str(error)
-
-
-def _at(error: Exception) -> str:
-    """Return where an unexpected error was raised: file and line, no values."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    return f"{frame.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno}" if frame else ""
 
 
 _kept: list[Intake] = []

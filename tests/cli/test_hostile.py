@@ -27,7 +27,7 @@ TITLE = (
     "clear \x1b[2J title \x1b]0;owned\x07 c1 \x9b31m bidi \u202egnp.exe\u2066 back\x08\r lines\n\u2028 wide \u200b "
     "[red]markup[/red] :skull: caf\u00e9"
 )
-STATUS = "\x9b8mhidden\u202e"
+STATUS = "hidden\u202e"
 """No escape character: EC2's answers are XML, which can't carry one."""
 SHOWN = (
     "\\x1b[2J",
@@ -108,7 +108,7 @@ def test_a_terminal_gets_our_colours_and_no_others(told: str) -> None:
 @pytest.mark.parametrize("told", [(io.StringIO, {})], ids=["file"], indirect=True)
 def test_the_name_of_the_file_and_a_tag_are_spelled_out(told: str) -> None:
     assert r"finding\x1b[31m\u202e\n.json" in told
-    assert r"\x9b8mhidden\u202e" in told
+    assert r"hidden\u202e" in told
 
 
 def test_neither_do_errors_nor_logs(files: tuple[Path, Path]) -> None:

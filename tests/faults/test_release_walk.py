@@ -21,7 +21,7 @@ CALLS = {
     "dynamodb:Query": 2,
     "dynamodb:UpdateItem": 1,
     "dynamodb:BatchGetItem": 1,
-    "dynamodb:TransactWriteItems": 1,
+    "dynamodb:TransactWriteItems": 2,
     "sts:AssumeRole": 1,
     "sns:Publish": 1,
     "ec2:DescribeInstances": 1,
@@ -40,7 +40,10 @@ REPRESENTATIVE = 1
 def cases() -> list[Any]:
     return [
         pytest.param(
-            operation, what, number, id=f"{operation} #{number + 1} {what}",
+            operation,
+            what,
+            number,
+            id=f"{operation} #{number + 1} {what}",
             marks=() if number < REPRESENTATIVE and what == "crash-after" else (pytest.mark.faults,),
         )
         for operation, count in CALLS.items()

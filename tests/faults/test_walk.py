@@ -37,7 +37,7 @@ ON_DENIAL: dict[str, tuple[str, Host]] = {
     # what a denial of the operation leaves: the incident's state ("" = none recorded), and the host
     "dynamodb:PutItem": ("", UNTOUCHED),
     "dynamodb:BatchGetItem": ("", UNTOUCHED),
-    "dynamodb:TransactWriteItems": ("", UNTOUCHED),
+    "dynamodb:TransactWriteItems": ("observed", UNTOUCHED),
     "dynamodb:UpdateItem": ("partial", CONTAINED),
     "sts:AssumeRole": ("failed", UNTOUCHED),
     "s3:PutObject": ("contained", CONTAINED),

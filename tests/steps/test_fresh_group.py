@@ -230,4 +230,4 @@ def test_interfaces_of_another_vpc_are_named_and_the_others_isolated(simulated: 
     assert [call["parameters"]["NetworkInterfaceId"] for call in stage.calls("ModifyNetworkInterfaceAttribute")] == [
         stage.host()["enis"][0]["id"]
     ]
-    assert (ACCOUNT, INSTANCE) == (stage.incident.target.account, stage.incident.target.instance)
+    assert (stage.incident.target.account, stage.incident.target.instance) == (ACCOUNT, INSTANCE)

@@ -171,7 +171,7 @@ def test_a_snapshot_on_record_is_made_anew_only_when_it_is_gone(simulated: Simul
     with task(stage) as tasks:
         first = run(snapshot.STEP, tasks[snapshot.STEP])
         made = first.receipt["snapshots"]
-        _, one = sorted(made.items())[0]
+        _, one = min(made.items())
         if gone:
             stage.visitor().delete_snapshot(SnapshotId=one)
         else:
