@@ -65,7 +65,8 @@ def message(error: BaseException) -> str:
         return f"{error.operation_name}: {code(error)}: {text}"[:_MESSAGE_LIMIT]
     if isinstance(error, BotoCoreError):
         return str(error)[:_MESSAGE_LIMIT]
-    return f"{type(error).__name__}: {error}"[:_MESSAGE_LIMIT]
+    name, text = type(error).__name__, str(error)
+    return f"{name}: {text}"[:_MESSAGE_LIMIT] if text else name
 
 
 def throttled(error: BaseException) -> bool:
