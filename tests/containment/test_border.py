@@ -41,7 +41,8 @@ def test_a_step_that_breaks_stops_no_other(
         assert states[protect.NAME] is StepOutcome.FAILED
         assert stage.incident.state == "partial"
         assert "KeyError" in stage.incident.reason
-    del caplog
+    where = {str(fields["bug"]) for record in caplog.records if "bug" in (fields := getattr(record, "fields", {}))}
+    assert {each.rpartition(":")[0].rpartition("/")[2] for each in where} == {"test_border.py"}
 
 
 def test_a_section_that_no_item_holds_keeps_no_other_from_being_written(
