@@ -137,7 +137,7 @@ def _readable(stored: dict[str, str]) -> dict[str, Unseen]:
     for key, text in stored.items():
         try:
             unseen[key] = Unseen.load(text)
-        except (RecordError, ValueError, KeyError) as error:
+        except (RecordError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"an unseen finding ({key}) can't be read and is left out: {error}"
             log.write("record", level=logging.ERROR, outcome="failed", reason=reason)
     return unseen
@@ -153,7 +153,7 @@ class Next(StrEnum):
     DUPLICATE = "duplicate"  # nothing new
     DONE = "done"  # nothing new: an earlier try of this very message did it all and only could not say so
     PAST = "past"  # activity from before the release
-    WAIT = "wait"  # an earlier try of this very message holds it: come back when its lease has run out
+    WAIT = "wait"  # held by an earlier try of this very message, or by a release that this activity is later than
 
 
 def unseen_key(finding: Finding, provisional: Provisional) -> str:
@@ -178,12 +178,11 @@ def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -
     known = claim.seen.get(finding_key(finding.id))
     is_known = known is not None and stamp(finding.updated_at) <= known
     if claim.token is not None and claim.lease_until is not None and claim.lease_until > now:
-        if claim.message == attempt.message:
+        if claim.message == attempt.message or _after_release(claim, finding):
             return Next.WAIT
         return Next.DUPLICATE if is_known or waits(claim, finding) else Next.APPEND
     if claim.state in _PUT_BACK:
-        activity = finding.last_seen_at or finding.updated_at
-        if claim.released_at is not None and (activity is None or activity <= claim.released_at):
+        if claim.released_at is not None and not _after_release(claim, finding):
             return Next.DUPLICATE if is_known else Next.PAST
         # A release that did not end keeps its episode: the baseline is that of the host before Cordon ever touched it.
         return Next.REOPEN if claim.state is State.RELEASED else Next.TAKE
@@ -192,6 +191,13 @@ def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -
     if is_known:
         return Next.DONE if claim.last_message == attempt.message else Next.DUPLICATE
     return Next.TAKE
+
+
+def _after_release(claim: Claim, finding: Finding) -> bool:
+    """Tell whether the finding's activity is later than a release that has begun or ended."""
+    activity = finding.last_seen_at or finding.updated_at
+    in_release = claim.state in _PUT_BACK and claim.released_at is not None
+    return in_release and activity is not None and claim.released_at is not None and activity > claim.released_at
 
 
 class Claims:

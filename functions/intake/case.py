@@ -84,6 +84,7 @@ class Case:
             clock=hub.clock,
             records=hub.records,
             groups=self.facts.groups,
+            made=self.facts.made,
         )
 
     def keep_finding(self, incident: str, *, new: bool = False) -> Future[str | None]:
@@ -104,7 +105,8 @@ class Case:
         try:
             hub.clients.hub("s3").put_object(Bucket=hub.settings.evidence_bucket, Key=key, Body=body)
         except errors.AwsError as error:
-            problem = errors.message(error)
+            problem = f"the raw event was not kept: {errors.message(error)}"
+            log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)
         recorded.result()
         if opened is not None:
             opened.result()

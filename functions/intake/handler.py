@@ -140,6 +140,16 @@ class Intake:
                 results.append(copy_context().run(self._responder.respond, found, target, message))
             except _NOT_NOW as error:  # the other hosts of the finding don't wait for this one
                 waiting.append(_text(error))
+            except Exception as error:  # noqa: BLE001 — neither do they for a mistake of ours
+                waiting.append(f"{type(error).__name__}: {error}")
+                log.write(
+                    "event",
+                    level=logging.ERROR,
+                    message=message.id,
+                    outcome="retry",
+                    reason=waiting[-1],
+                    bug=log.raised_at(error),
+                )
         for result in results:
             log.write(
                 "target",

@@ -111,7 +111,7 @@ class Responder:
         claims = self._hub.claims
         move = next_move(stood, finding, attempt, self._hub.clock.now())
         if move is Next.WAIT:
-            raise RetryError(f"an earlier try of this message holds {target.instance} until its lease ends")
+            raise RetryError(f"{target.instance} is held by an earlier try of this message or by a release")
         if move is Next.DUPLICATE:
             why = "Cordon's own update of" if finding.note_author == case.author else "a repetition of"
             reason = f"{why} a finding that {stood.incident} has in hand"

@@ -15,7 +15,7 @@ from functions.containment.look import Sight, look
 from functions.containment.verdict import RESIDUAL_INTERFACES, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
-from functions.incident.model import Incident, PlannedCall, State, StepResult
+from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
@@ -31,8 +31,8 @@ _BY_MODE = {
     Mode.OBSERVE: (State.OBSERVED, Outcome.OBSERVED),
     Mode.APPROVE: (State.AWAITING_APPROVAL, Outcome.AWAITING_APPROVAL),
 }
-_PUT_BACK = {State.RELEASING, State.AWAITING_APPROVAL}
-"""States of a record with a baseline in which the host is, in part at least, as it was."""
+_UNSAID = RestoredItem("release", "the host", restored=False, reason="the release did not end", retry=True)
+"""What stands for a release that died before it could tell."""
 
 _USUAL_STATE = "running"
 
@@ -94,6 +94,12 @@ class Turns:
     def _begun(self) -> bool:
         """Whether a baseline stands: then the host may have been changed, whatever else is recorded."""
         return self._record is not None and bool(self._record.baseline)
+
+    @property
+    def _put_back(self) -> bool:
+        """Whether the host is as it was, in part at least: released, and not contained again since."""
+        record = self._record
+        return record is not None and (record.state is State.RELEASING or bool(record.release))
 
     def _enter(self, mode: Mode) -> MemberCredentials | Exception:
         """Return credentials for this incident that are fit for the mode, assuming the role again if need be."""
@@ -187,6 +193,8 @@ class Turns:
             reasons = [*top.reasons, f"recorded without a plan, because {reason}"]
             return self._recorded_only(top, mode, "; ".join(reasons))
         state = State.PARTIAL if self._begun else State.FAILED
+        if self._put_back and self._record is not None:
+            state = self._record.state
         end = self._end(state, Outcome.ACTED, _as_decision(top, mode, reason), f"nothing could be done: {reason}")
         end = self._keeping_steps(end)
         return replace(end, conclusion=replace(end.conclusion, unfinished=True), retry=reason)
@@ -196,7 +204,7 @@ class Turns:
         if not self._begun or self._record is None:
             return end
         end = self._keeping_steps(end)
-        if self._record.state in _PUT_BACK:
+        if self._put_back:
             return end  # what comes after a release is for people to say
         reason = f"containment was stopped half-way: {end.conclusion.reason}"
         return replace(end, conclusion=replace(end.conclusion, state=State.PARTIAL, reason=reason))
@@ -205,7 +213,10 @@ class Turns:
         """Keep what earlier attempts recorded of their steps: a release needs it."""
         if not self._begun or self._record is None:
             return end
-        kept = replace(end.conclusion, steps=self._record.steps, residual_risk=self._record.residual_risk)
+        release = self._record.release or (_UNSAID,) if self._put_back else ()
+        kept = replace(
+            end.conclusion, steps=self._record.steps, residual_risk=self._record.residual_risk, release=release
+        )
         return replace(end, conclusion=kept)
 
     def _end(
@@ -217,7 +228,7 @@ class Turns:
         clocks.setdefault("received", case.message.received_at)
         clocks.setdefault("claimed", self._claimed_at)
         record = self._record
-        if record is not None and (record.mode.rank < decision.mode.rank or record.state in _PUT_BACK):
+        if record is not None and (record.mode.rank < decision.mode.rank or self._put_back):
             # A stricter finding raises the response: its own time counts. A further try of the same never does.
             clocks.update({"received": case.message.received_at, "claimed": self._claimed_at})
             clocks.pop("isolated", None)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from typing import Any
 
 from functions import log
@@ -33,18 +33,18 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
     turns = Turns(case, incident, record, entry, resumed=not new)
     end = _turn(turns, claim, record)
     unkept = keeping.result()
-    _tell(case, incident, end, record)  # before the record closes: rather told twice than never
+    if unkept:
+        end = _noting(end, unkept)
+    end = _tell(case, incident, end, record)  # before the record closes: rather told twice than never
     while True:
         left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
         if left is None:
             break
         claim = left  # findings came in meanwhile
         if _calls_for_more(claim, end.conclusion):
-            turns.know(hub.store.load(incident))
+            turns.know(_with_steps(hub.store.load(incident), end.conclusion))
             end = turns.take(claim, _top(claim))
-            _tell(case, incident, end, record)
-    if unkept:
-        log.write("evidence", level=logging.ERROR, outcome="failed", reason=f"the raw event was not kept: {unkept}")
+            end = _tell(case, incident, end, record)
     if end.retry is not None:
         raise RetryError(end.retry)
     return TargetResult(case.target, end.outcome, _sentence(end), incident)
@@ -64,6 +64,18 @@ def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
     if rank == claim.mode.rank and end.outcome is not Outcome.IGNORED:
         return End(end.conclusion, Outcome.MERGED, end.retry)  # looked at anew, and nothing was raised
     return end
+
+
+def _with_steps(record: Incident | None, done: Conclusion) -> Incident | None:
+    """Add what a turn did whose conclusion was not written, because a finding came in."""
+    return replace(record, steps=done.steps) if record is not None and done.steps else record
+
+
+def _noting(end: End, gap: str) -> End:
+    """Add a gap beside the containment to the reason that is recorded."""
+    if end.conclusion.decision is None:
+        return end
+    return replace(end, conclusion=replace(end.conclusion, reason=f"{end.conclusion.reason}; {gap}"))
 
 
 def _calls_for_more(claim: Claim, stands: Claim | Conclusion) -> bool:
@@ -93,8 +105,11 @@ def _merge(claim: Claim) -> End:
     return End(Conclusion(claim.state, claim.mode, None, reason), Outcome.MERGED)
 
 
-def _tell(case: Case, incident: str, end: End, record: Incident | None) -> None:
-    """Log the decision and every step, and tell people unless nothing happened that they don't know."""
+def _tell(case: Case, incident: str, end: End, record: Incident | None) -> End:
+    """Log the decision and every step, and tell people unless nothing happened that they don't know.
+
+    Returns the end, with the gap in its reason where they could not be told.
+    """
     conclusion, decision, target = end.conclusion, end.conclusion.decision, case.target
     where: dict[str, Any] = {"account": target.account, "region": target.region, "instance": target.instance}
     log.write(
@@ -111,10 +126,10 @@ def _tell(case: Case, incident: str, end: End, record: Incident | None) -> None:
     for step in conclusion.steps:
         log.write("step", **where, step=step.name, outcome=step.outcome.value, reason=step.reason, error=step.error)
     if decision is None or end.outcome is Outcome.MERGED:
-        return
+        return end
     if record is not None and (record.state, record.reason) == (conclusion.state, conclusion.reason):
-        return  # a further try that came no further
-    case.hub.notifier.tell(
+        return end  # a further try that came no further
+    told = case.hub.notifier.tell(
         f"{conclusion.state.value}: {target.instance} in {target.account}",
         {
             "What": f"{end.outcome.value}, the incident is {conclusion.state.value}",
@@ -126,3 +141,4 @@ def _tell(case: Case, incident: str, end: End, record: Incident | None) -> None:
             "Residual risk": ", ".join(conclusion.residual_risk),
         },
     )
+    return end if told else _noting(end, "people could not be told")

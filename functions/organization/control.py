@@ -20,6 +20,9 @@ from functions.incident.items import CONTROL_KEY, account_key, from_item, groups
 from functions.policy.model import Usage
 
 ORGANIZATION = "organization"
+MADE = "made"
+"""Attribute of the groups' item: every quarantine group that Cordon ever made there, trusted now or not."""
+
 FOUND_HOLDS = timedelta(hours=1)
 """How long what Organizations said of one account counts. Long enough that a burst of findings from a new account asks
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
@@ -61,6 +64,7 @@ class Facts:
 
     control: Control
     groups: Mapping[str, str] = field(default_factory=dict)
+    made: frozenset[str] = frozenset()
     usage: Usage = field(default_factory=Usage)
     organization_usage: int = 0
     known_ou: str | None = None
@@ -92,7 +96,8 @@ class Records:
         values = {name: found.get((key["pk"], key["sk"]), {}) for name, key in keys.items()}
         return Facts(
             control=_control(values["control"]),
-            groups={name: value for name, value in values["groups"].items() if name not in {"pk", "sk"}},
+            groups={name: value for name, value in values["groups"].items() if name not in {"pk", "sk", MADE}},
+            made=frozenset(values["groups"].get(MADE, ())),
             usage=Usage(account=int(values["usage"].get("containments", 0))),
             organization_usage=int(values["organization"].get("containments", 0)),
             known_ou=_found_lately(values["account"], now),
@@ -117,6 +122,19 @@ class Records:
                 UpdateExpression="SET #name = :group",
                 ExpressionAttributeNames={"#name": name},
                 ExpressionAttributeValues=to_item({":group": group}),
+            ),
+            self._clock,
+        )
+
+    def note_made(self, target: Target, group: str) -> None:
+        """Note that Cordon made a group, before anything wears it. Never taken back: a release must know it as ours."""
+        writing(
+            lambda: self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(groups_key(target.account, target.region)),
+                UpdateExpression="ADD #made :group",
+                ExpressionAttributeNames={"#made": MADE},
+                ExpressionAttributeValues=to_item({":group": {group}}),
             ),
             self._clock,
         )

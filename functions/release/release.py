@@ -13,6 +13,7 @@ from datetime import datetime
 from functions import log
 from functions.aws import errors
 from functions.containment.baseline import section_of
+from functions.containment.border import unexpected
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Attempt, Claim
 from functions.incident.ids import new_token
@@ -58,7 +59,7 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
     try:
         member, now = _enter(hub, record)
     except (ControlError, *errors.AwsError) as error:
-        _conclude(hub, record, attempt, claim, Conclusion(claim.state, claim.mode, None, ""))
+        _give_back(hub, record, attempt, claim)
         text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
         raise ReleaseError(f"{incident} can't be released: {text}") from error
     hub.heads.begin_release(incident, record.target, attempt)
@@ -80,7 +81,16 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
 def _conclude(hub: Hub, record: Incident, attempt: Attempt, claim: Claim, end: Conclusion) -> None:
     standing: Claim | None = claim
     while standing is not None:
-        # What came in meanwhile counts as seen: only activity later than the release opens a new episode.
+        # What came in before the release counts as seen; later activity waits until the lease is given back.
+        standing = hub.store.conclude(record.id, record.target, attempt, standing, end)
+
+
+def _give_back(hub: Hub, record: Incident, attempt: Attempt, claim: Claim) -> None:
+    """Give the lease back as it was taken: what waited for work waits on."""
+    standing: Claim | None = claim
+    while standing is not None:
+        waiting = standing.unfinished or bool(standing.unseen)
+        end = Conclusion(claim.state, claim.mode, None, "", unfinished=waiting)
         standing = hub.store.conclude(record.id, record.target, attempt, standing, end)
 
 
@@ -88,6 +98,7 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
     """Enter the account as the release role and look at the host; changes nothing."""
     target = record.target
     MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
+    facts = hub.records.facts(target, hub.clock.now())
     member = Member(
         target=target,
         incident=record.id,
@@ -96,7 +107,8 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
         pool=hub.pool,
         clock=hub.clock,
         records=hub.records,
-        groups=hub.records.facts(target, hub.clock.now()).groups,
+        groups=facts.groups,
+        made=facts.made,
     )
     return member, describe(member.ec2, hub.pool, target)
 
@@ -119,6 +131,9 @@ def _revert(step: Step, member: Member, now: Host, section: Section, result: Ste
         return step.revert(task, result, now)
     except errors.AwsError as error:
         return (RestoredItem(step.name, step.name, restored=False, reason=errors.message(error), retry=True),)
+    except Exception as error:  # noqa: BLE001 — the border between steps: the others are put back all the same
+        reason = unexpected(step.name, error).reason
+        return (RestoredItem(step.name, step.name, restored=False, reason=reason, retry=True),)
 
 
 def _conclusion(

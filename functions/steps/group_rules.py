@@ -8,7 +8,7 @@ never put on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -25,18 +25,19 @@ from functions.steps.step import Member, attempt
 T = TypeVar("T")
 
 ACCESS_PART = "investigators' access"
-EVERYWHERE = ("0.0.0.0/0", "::/0")
+_IPV4 = "0.0.0.0/0"
+EVERYWHERE = (_IPV4, "::/0")
 NOT_VISIBLE = frozenset({"InvalidGroup.NotFound", "InvalidGroupId.NotFound", "InvalidSecurityGroupID.NotFound"})
 """What EC2 says of a group that is gone, or that was made a moment ago."""
 
 _PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 _DUPLICATE_RULE = "InvalidPermission.Duplicate"
 _RULE_GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
-_OUTWARD = (
-    # every rule that EC2 makes a group with
-    {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]},
-    {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
-)
+_OUTWARD: dict[str, dict[str, Any]] = {
+    # every rule that EC2 makes a group with; the second in VPCs with IPv6
+    _IPV4: {"IpProtocol": "-1", "IpRanges": [{"CidrIp": _IPV4}]},
+    "::/0": {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]},
+}
 
 
 class GroupError(Exception):
@@ -73,11 +74,11 @@ def attempt_on_group(member: Member, what: str, call: Callable[[], object]) -> P
     return replace(part, transient=True) if part.error in NOT_VISIBLE else part
 
 
-def outward_rules(member: Member, group: str, *, fresh: bool) -> list[str]:
-    """Return the ids of the egress rules that a group was made with.
+def outward_rules(member: Member, group: str, *, fresh: bool) -> dict[str, str]:
+    """Return the egress rules that a group was made with: id -> CIDR.
 
-    A fresh group has such a rule for certain, so it is read again until it shows. Raises NotVisibleYetError when it
-    does not, GroupError for any other egress rule, and what AWS raises.
+    A fresh group has such a rule for certain, so it is read again until one shows. Raises NotVisibleYetError when none
+    does, GroupError for any other egress rule, and what AWS raises.
     """
     read = partial(_read_outward_rules, member, group)
     found = read()
@@ -93,19 +94,22 @@ def outward_rules(member: Member, group: str, *, fresh: bool) -> list[str]:
     return found
 
 
-def shut(member: Member, group: str, rules: list[str]) -> Part:
-    """Revoke the egress rules of these ids; where none shows, those that any group is made with, whatever shows."""
-    ec2 = member.ec2
-    if rules:
-        calls: list[dict[str, Any]] = [{"SecurityGroupRuleIds": rules}]
-    else:
-        calls = [{"IpPermissions": [permission]} for permission in _OUTWARD]
-    for parameters in calls:
-        revoke = partial(ec2.revoke_security_group_egress, GroupId=group, **parameters)
-        part = attempt_on_group(member, group, partial(_revoked, group, revoke))
-        if part.outcome is not StepOutcome.DONE and part.error not in _RULE_GONE:
-            return part
-    return Part(group, StepOutcome.DONE)
+def shut(member: Member, group: str, rules: Mapping[str, str], *, ipv6: bool) -> Part:
+    """Revoke the egress rules that show by their ids, and those that a group is made with but that don't show.
+
+    Where a rule shows and the host has no IPv6 address, the rule for IPv6 may not be there at all and isn't asked for.
+    """
+    wanted = _OUTWARD if ipv6 or not rules else {_IPV4: _OUTWARD[_IPV4]}
+    calls: list[dict[str, Any]] = [{"SecurityGroupRuleIds": list(rules)}] if rules else []
+    calls += [{"IpPermissions": [rule]} for cidr, rule in wanted.items() if cidr not in rules.values()]
+    parts = member.pool.all([partial(_revoke, member, group, parameters) for parameters in calls])
+    return next((part for part in parts if part.outcome is not StepOutcome.DONE), Part(group, StepOutcome.DONE))
+
+
+def _revoke(member: Member, group: str, parameters: dict[str, Any]) -> Part:
+    revoke = partial(member.ec2.revoke_security_group_egress, GroupId=group, **parameters)
+    part = attempt_on_group(member, group, partial(_revoked, group, revoke))
+    return Part(group, StepOutcome.DONE) if part.error in _RULE_GONE else part
 
 
 def let_in(member: Member, group: str, access: Access) -> Part:
@@ -122,7 +126,7 @@ def let_in(member: Member, group: str, access: Access) -> Part:
     return Part(ACCESS_PART, StepOutcome.DONE) if part.error == _DUPLICATE_RULE else part
 
 
-def _read_outward_rules(member: Member, group: str) -> list[str]:
+def _read_outward_rules(member: Member, group: str) -> dict[str, str]:
     call = partial(
         every,
         member.ec2.describe_security_group_rules,
@@ -134,7 +138,7 @@ def _read_outward_rules(member: Member, group: str) -> list[str]:
         if (rule.get("CidrIpv4") or rule.get("CidrIpv6")) not in EVERYWHERE:
             text = f"{group} has a rule that Cordon did not make: {rule.get('SecurityGroupRuleId')}"
             raise GroupError(text, transient=True)  # the next try makes another group
-    return [str(rule["SecurityGroupRuleId"]) for rule in outward]
+    return {str(rule["SecurityGroupRuleId"]): str(rule.get("CidrIpv4") or rule.get("CidrIpv6")) for rule in outward}
 
 
 def _revoked(group: str, revoke: Callable[[], dict[str, Any]]) -> None:

@@ -34,6 +34,7 @@ class Interface:
     managed_by: str | None
     tags: Mapping[str, str] | None
     vpc: str | None = None
+    ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def interfaces_of(ec2: AwsClient, instance: str) -> list[Interface]:
             managed_by=_manager(each) or (each.get("RequesterId") if each.get("RequesterManaged") else None),
             tags=_tags(each.get("TagSet")),
             vpc=each.get("VpcId"),
+            ipv6=bool(each.get("Ipv6Addresses")),
         )
         for each in found
     ]
@@ -145,6 +147,7 @@ def _merge(instance: Mapping[str, Any], found: list[Interface]) -> tuple[Interfa
                 managed_by=_manager(each),
                 tags=None,
                 vpc=each.get("VpcId"),
+                ipv6=bool(each.get("Ipv6Addresses")),
             )
     return tuple(sorted(by_id.values(), key=lambda interface: (interface.device_index, interface.id)))
 

@@ -114,9 +114,9 @@ def unisolated(result: StepResult) -> set[str]:
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
     """Put each interface's own groups back, if it wears a quarantine group of ours alone.
 
-    Which groups are ours the hub's record tells, whatever became of the attempt that put one on.
+    Which groups are ours the hub noted before anything wore them, whatever became of the attempt that put one on.
     """
-    ours = {str(result.receipt.get("group")), *task.member.groups.values()}
+    ours = {str(result.receipt.get("group")), *task.member.groups.values(), *task.member.made}
     attached = {each.id: each for each in now.interfaces}
     work = [
         partial(_put_back, task, interface, list(before), ours, attached.get(interface))

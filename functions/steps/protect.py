@@ -83,8 +83,11 @@ def apply(task: Task, prepared: Any) -> StepResult:
     del prepared
     calls = [partial(_change, task, what, parameters) for what, parameters in _changes(task)]
     made = task.member.pool.all(calls)
-    changed = [part.what for part in made if part.outcome is StepOutcome.DONE]
-    return conclude(NAME, [*made, *_left_out(task)], {"changed": changed}, nothing="there is nothing to protect")
+    # A call that may have taken effect, or was never told of, counts as ours: only a sure refusal does not.
+    refused = [part.what for part in made if part.outcome is StepOutcome.FAILED and not part.transient]
+    changed = [part.what for part in made if part.what not in refused]
+    receipt = {"changed": changed, "refused": refused}
+    return conclude(NAME, [*made, *_left_out(task)], receipt, nothing="there is nothing to protect")
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
@@ -105,10 +108,10 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
     """Put each setting back that was another before, if it still is as we set it."""
-    known = result.receipt.get("changed")
+    refused = set(result.receipt.get("refused", [])) - set(result.receipt.get("changed", []))
     observed = observe(task.member)
     work = [
-        partial(_restore_attribute, task, name, before, observed[name], ours=known is None or name in known)
+        partial(_restore_attribute, task, name, before, observed[name], ours=name not in refused)
         for name, before in task.section["attributes"].items()
         if before != ATTRIBUTES[name][2]
     ]
@@ -181,8 +184,11 @@ def _changes(task: Task) -> list[tuple[str, dict[str, Any]]]:
         _, parameter, wanted = ATTRIBUTES[name]
         if not (task.host.spot and name in _NOT_ON_SPOT):
             changes.append((name, {parameter: {"Value": wanted}}))
+    kept = {volume["id"] for volume in task.section[VOLUMES]}
     mappings = [
-        {"DeviceName": volume["device"], "Ebs": {"DeleteOnTermination": False}} for volume in task.section[VOLUMES]
+        {"DeviceName": volume.device, "Ebs": {"DeleteOnTermination": False}}
+        for volume in task.host.volumes
+        if volume.id in kept  # one that was detached since would make EC2 refuse the whole call
     ]
     if mappings:
         changes.append((VOLUMES, {"BlockDeviceMappings": mappings}))

@@ -144,10 +144,17 @@ def _furnish(task: Task, group: str, *, fresh: bool) -> Prepared | Part:
     let = Part(ACCESS_PART, StepOutcome.DONE)
     if fresh or not _has_access(task, group):
         let = let_in(member, group, access)
-    closed = shut(member, group, reading.result())
+    rules = reading.result()
+    shutting = partial(shut, member, group, rules, ipv6=any(each.ipv6 for each in task.host.interfaces))
+    closed, noted = member.pool.all([shutting, partial(_note_made, task, group)])
     if closed.outcome is not StepOutcome.DONE:
         return closed
-    return Prepared(group, tuple(part for part in (let,) if part.outcome is not StepOutcome.DONE))
+    return Prepared(group, tuple(part for part in (let, noted) if part.outcome is not StepOutcome.DONE))
+
+
+def _note_made(task: Task, group: str) -> Part:
+    member = task.member
+    return attempt(RECORD_PART, lambda: member.records.note_made(member.target, group))
 
 
 def record(task: Task, group: str) -> Part:

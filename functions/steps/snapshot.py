@@ -11,6 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from functions.aws import errors
 from functions.aws.once import make_once
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
@@ -80,7 +82,8 @@ def apply(task: Task, prepared: Any) -> StepResult:
     except UnseenError as error:
         return conclude(NAME, [*_done(task, made or _receipted(task)), _unseen(error)], {"snapshots": made})
     except errors.AwsError as error:
-        if errors.throttled(error):
+        if errors.throttled(error) or not isinstance(error, ClientError):
+            # Each volume by itself would only wait for as many time-outs more: the message comes again.
             return conclude(NAME, [failed_part("the set", error)], {"snapshots": made})
         reason = f"refused ({errors.message(error)}), so each volume was snapshotted by itself"
         refused = [Part("the set", StepOutcome.SKIPPED, reason)]

@@ -47,6 +47,7 @@ class Member:
     clock: Clock
     records: Records
     groups: Mapping[str, str]
+    made: frozenset[str] = frozenset()
 
     @property
     def ec2(self) -> AwsClient:

@@ -100,7 +100,8 @@ def targets_named(events: Iterable[SourceEvent]) -> tuple[set[Target], set[str]]
 
 def _read(file: str, stdin: TextIO | None) -> str:
     if file == STDIN:
-        return (stdin or sys.stdin).read().removeprefix(_BYTE_ORDER_MARK)
+        # Bytes that are no text arrive as lone surrogates: they stay unreadable, and the product refuses them.
+        return (stdin or sys.stdin).read().encode(errors="replace").decode().removeprefix(_BYTE_ORDER_MARK)
     return Path(file).read_text(encoding="utf-8-sig")
 
 

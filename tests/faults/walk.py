@@ -40,7 +40,7 @@ CALLS: dict[str, int] = {
     "dynamodb:PutItem": 2,
     "dynamodb:BatchGetItem": 1,
     "dynamodb:TransactWriteItems": 2,
-    "dynamodb:UpdateItem": 2,
+    "dynamodb:UpdateItem": 3,
     "sts:AssumeRole": 1,
     "s3:PutObject": 1,
     "sns:Publish": 1,
