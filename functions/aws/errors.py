@@ -2,7 +2,7 @@
 """What an AWS error means for what to do next.
 
 Transient: repeat later, the same call may succeed. Ambiguous: the call may have taken effect. Unreached: it never got
-to AWS. Denied: a person has to change a permission. Everything else is final.
+to AWS. Everything else is final: a person has to change something.
 """
 
 from __future__ import annotations
@@ -34,17 +34,6 @@ _THROTTLED = frozenset(
         "TransactionInProgressException",
     }
 )  # botocore.retries.standard.ThrottledRetryableChecker, and what EC2 says while earlier snapshots are under way
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "AuthorizationError",
-        "Client.UnauthorizedOperation",
-        "UnauthorizedOperation",
-        "UnauthorizedAccess",
-    }
-)
 _SERVER_ERROR = 500
 _MESSAGE_LIMIT = 500
 
@@ -90,8 +79,3 @@ def unreached(error: BaseException) -> bool:
 def transient(error: BaseException) -> bool:
     """Tell whether the same call may succeed later."""
     return throttled(error) or ambiguous(error) or unreached(error)
-
-
-def denied(error: BaseException) -> bool:
-    """Tell whether a permission is missing."""
-    return isinstance(error, ClientError) and code(error) in _DENIED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions as plain JSON-able data, for the incident's record, and back again."""
+"""Provisional decisions as plain JSON-able data, for the incident's record, and back again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from functions.policy.errors import RecordError
-from functions.policy.model import Candidate, Cap, Decision, Mode, Provisional
+from functions.policy.model import Candidate, Cap, Mode, Provisional
 
 
 def provisional_to_json(provisional: Provisional) -> dict[str, Any]:
@@ -56,32 +56,3 @@ def provisional_from_json(data: Mapping[str, Any]) -> Provisional:
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise RecordError(f"the stored provisional decision can't be read ({error!r})") from error
-
-
-def decision_to_json(decision: Decision) -> dict[str, Any]:
-    """Return text, None, lists and maps, and the step options as policy gave them."""
-    return {
-        "finding_id": decision.finding_id,
-        "mode": decision.mode.value,
-        "rule": decision.rule,
-        "origin": decision.origin,
-        "bundle": decision.bundle,
-        "reasons": list(decision.reasons),
-        "steps": {name: dict(options) for name, options in decision.steps.items()},
-    }
-
-
-def decision_from_json(data: Mapping[str, Any]) -> Decision:
-    """Read what ``decision_to_json`` wrote. Raises RecordError."""
-    try:
-        return Decision(
-            finding_id=data["finding_id"],
-            mode=Mode(data["mode"]),
-            rule=data["rule"],
-            origin=data["origin"],
-            bundle=data["bundle"],
-            reasons=tuple(data["reasons"]),
-            steps={name: dict(options) for name, options in data["steps"].items()},
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"the stored decision can't be read ({error!r})") from error

@@ -59,7 +59,6 @@ def test_meaning(error: BaseException, code: str, meaning: str) -> None:
     assert errors.throttled(error) == (meaning == THROTTLED)
     assert errors.ambiguous(error) == (meaning == AMBIGUOUS)
     assert errors.unreached(error) == (meaning == UNREACHED)
-    assert errors.denied(error) == (meaning == DENIED)
     assert errors.transient(error) == (meaning in {THROTTLED, AMBIGUOUS, UNREACHED})
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from functions.policy.bundle import Bundle, BundleError, canonical, node_hash
 from functions.policy.errors import PolicyError, RecordError
-from functions.policy.model import Decision, Mode
-from functions.policy.stored import decision_from_json, decision_to_json, provisional_from_json
+from functions.policy.model import Mode
+from functions.policy.stored import provisional_from_json
 from tests.policy.made import ACCOUNT
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "small" / "bundle.json").read_text(encoding="utf-8"))
@@ -109,16 +109,7 @@ def test_nothing_else_is_raised(data: bytes) -> None:
         Bundle.loads(data)
 
 
-def test_a_decision_comes_back_as_it_was_stored() -> None:
-    decision = Decision(
-        "f", Mode.APPROVE, "tor", "config/a.yaml:1", "b", ("why",), {"isolate": {"access": {"ports": [22]}}}
-    )
-    assert decision_from_json(json.loads(json.dumps(decision_to_json(decision)))) == decision
-
-
 @pytest.mark.parametrize("data", [{}, {"finding_id": "f", "mode": "maybe"}])
 def test_a_record_that_is_broken(data: dict[str, Any]) -> None:
     with pytest.raises(RecordError):
         provisional_from_json(data)
-    with pytest.raises(RecordError):
-        decision_from_json(data)

@@ -63,6 +63,27 @@ def test_rules_that_show_late_are_waited_for(simulated: Simulated, blind: int) -
     assert stage.incident.state == "contained"
 
 
+def test_a_rule_for_ipv6_that_shows_late_is_gone_before_the_group_is_worn(simulated: Simulated) -> None:
+    stage = simulated(instance(enis=(Eni(ipv6=True),)))
+
+    def ipv4_alone(parsed: dict[str, Any]) -> None:
+        parsed["SecurityGroupRules"] = [each for each in parsed["SecurityGroupRules"] if not each.get("CidrIpv6")]
+
+    egress: list[Any] = []
+
+    def before_the_swap(**_: Any) -> None:
+        with stage.simulation.backstage():
+            made = [each for each in stage.simulation.world()["security_groups"] if "quarantine" in each["name"]]
+        egress.extend(each["egress"] for each in made)
+
+    swap = "provide-client-params.ec2.ModifyNetworkInterfaceAttribute"
+    member_ec2(stage).meta.events.register(swap, before_the_swap)
+    with answering(member_ec2(stage), "DescribeSecurityGroupRules", ipv4_alone):
+        stage.deliver(asff())
+    assert egress == [[]]
+    assert stage.incident.state == "contained"
+
+
 def test_rules_that_never_show_leave_the_host_untouched_for_now(simulated: Simulated) -> None:
     stage = simulated()
     with task(stage) as tasks:
