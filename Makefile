@@ -2,17 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --silent --no-audit --no-fund
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check format lint types contracts faults lock clean
+.PHONY: help setup setup-deploy setup-dev setup-lab demo test lab check format lint types contracts faults lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.operator ## make .venv with the cordon command in .venv/bin
 
+setup-deploy: $(VENV)/.deploy ## the same, with CDK: what deploying needs
+
 setup-dev: $(VENV)/.dev ## the same, with what the checks need
+
+setup-lab: $(VENV)/.lab ## the same, with the local cloud of the lab
 
 $(VENV)/.operator: requirements/operator.txt pyproject.toml
 	@echo "Making $(VENV) from requirements/operator.txt ..."
@@ -22,9 +27,21 @@ $(VENV)/.operator: requirements/operator.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.operator requirements/dev.txt
-	@echo "Adding the checks from requirements/dev.txt ..."
+$(VENV)/.deploy: $(VENV)/.operator requirements/deploy.txt package-lock.json
+	@echo "Adding CDK from requirements/deploy.txt and package-lock.json ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/deploy.txt
+	@$(NPM) ci --omit dev
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.operator requirements/dev.txt package-lock.json
+	@echo "Adding the checks from requirements/dev.txt and package-lock.json ..."
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(NPM) ci
+	@touch $@ $(VENV)/.deploy
+
+$(VENV)/.lab: $(VENV)/.dev requirements/lab.txt
+	@echo "Adding the local cloud from requirements/lab.txt ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/lab.txt
 	@touch $@
 
 demo: setup ## watch several incidents on a simulated organisation
@@ -50,11 +67,14 @@ contracts: setup-dev ## check who may import whom
 faults: setup-dev ## inject every fault at every AWS call of a containment
 	@$(BIN)/pytest --numprocesses auto -m 'faults or not faults' tests/faults
 
+UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+	pyproject.toml requirements/build.in
+
 lock: ## pin the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-		--extra operator pyproject.toml requirements/build.in -o requirements/operator.txt
-	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
-		--extra operator --extra dev pyproject.toml requirements/build.in -c requirements/operator.txt -o requirements/dev.txt
+	$(UV_COMPILE) --extra operator --extra deploy --extra dev --extra lab -o requirements/lab.txt
+	$(UV_COMPILE) --extra operator --extra deploy --extra dev -c requirements/lab.txt -o requirements/dev.txt
+	$(UV_COMPILE) --extra operator --extra deploy -c requirements/lab.txt -o requirements/deploy.txt
+	$(UV_COMPILE) --extra operator -c requirements/lab.txt -o requirements/operator.txt
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
