@@ -11,7 +11,7 @@ from typing import Any
 from functions.incident.model import Incident
 from hub.cli.incident_story import Account, Telling, tell_incident, tell_network, tell_release
 from hub.cli.screen import Screen
-from hub.cli.story import findings_by_id, known
+from hub.cli.story import findings_of, known
 from hub.demo.checks import Check
 from hub.demo.play import Play, Played
 from hub.demo.scenes import API, LATENCY_MS
@@ -119,7 +119,7 @@ class DemoStory:
         events = [each.delivered.event for played in play.played for each in played.handed]
         return Telling(
             incident=incident,
-            findings=known(incident, findings_by_id(events)),
+            findings=known(incident, findings_of(events)),
             account=Account.of(incident.target.account, play.request.world),
             worlds=worlds,
             config=self._config,

@@ -96,11 +96,20 @@ class OuPath(click.ParamType[str]):
     "--deliveries", type=click.IntRange(1, 1000), default=1, metavar="N", help="Hand each event over N times."
 )
 @click.option(
-    "--parallel", type=click.IntRange(1, 100), default=1, metavar="N", help="Hand each event over N times at once."
+    "--parallel",
+    type=click.IntRange(1, 100),
+    default=1,
+    metavar="N",
+    help="Hand each event over N times at once; beside --deliveries the greater number counts.",
 )
 @click.option("--fault", "faults", multiple=True, metavar="SPEC", help="Let calls go wrong; see above. Repeatable.")
-@click.option("--then-release", is_flag=True, help="Release every contained host at the end.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of the story.")
+@click.option("--then-release", is_flag=True, help="Release every host that was acted on at the end.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON document instead of the story; the functions' logs go to standard error.",
+)
 @click.option("-v", "--log", "with_log", is_flag=True, help="Print the functions' logs to standard error.")
 def simulate(
     *,

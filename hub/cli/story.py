@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from functions.finding.model import Finding
+from functions.finding.model import Finding, Target
 from functions.finding.parse import parse
 from functions.incident.model import Incident
 from hub.cli.incident_story import Account, Telling, tell_incident
@@ -25,7 +25,7 @@ def tell(ended: Ended, config: Path | None = None, screen: Screen | None = None)
     events = document["events"]
     shown.heading(f"{_count(len(events), 'event')}, {_count(len(ended.incidents), 'incident')}")
     shown.table(("outcome", "event"), [(each["outcome"], _event(each, several=len(events) > 1)) for each in events])
-    findings = findings_by_id(each.delivered.event for each in ended.handed)
+    findings = findings_of(each.delivered.event for each in ended.handed)
     worlds = [("before", ended.world_before), ("after", ended.world)]
     if ended.world_released is not None:
         worlds.append(("released", ended.world_released))
@@ -48,20 +48,25 @@ def tell(ended: Ended, config: Path | None = None, screen: Screen | None = None)
     shown.blank()
 
 
-def findings_by_id(events: Iterable[SourceEvent]) -> dict[str, Finding]:
-    """Return the findings that the events hold, the newest of each id."""
+def findings_of(events: Iterable[SourceEvent]) -> dict[tuple[str, Target], Finding]:
+    """Return the findings that the events hold, by id and host, the newest of each.
+
+    Nothing keeps two events of different hosts from bearing one finding's id.
+    """
     return {
-        finding.id: finding
+        (finding.id, target): finding
         for event in events
         if event.envelope is not None
         for finding in parse(event.envelope)
         if isinstance(finding, Finding)
+        for target in finding.targets
     }
 
 
-def known(incident: Incident, findings: dict[str, Finding]) -> Sequence[Finding]:
+def known(incident: Incident, findings: dict[tuple[str, Target], Finding]) -> Sequence[Finding]:
     """Return an incident's findings in the order in which they came."""
-    return [findings[each] for each in incident.findings if each in findings]
+    keys = [(each, incident.target) for each in incident.findings]
+    return [findings[key] for key in keys if key in findings]
 
 
 def _event(event: dict[str, object], *, several: bool) -> Text:

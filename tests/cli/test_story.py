@@ -118,3 +118,19 @@ def test_worlds_that_agree_share_a_column() -> None:
 )
 def test_the_policy_line_is_quoted_where_there_is_one(origin: str | None, line: str) -> None:
     assert policy_line(ROOT / "config", origin) == line
+
+
+def test_two_hosts_that_share_a_findings_id_keep_their_own_titles(tmp_path: Path) -> None:
+    first = C2.read_text()
+    second = first.replace("i-0a1b2c3d4e5f60718", "i-0fedcba9876543210").replace("is querying", "is seeking")
+    assert second.count("is seeking") == first.count("is querying") > 0
+    other = tmp_path / "other.json"
+    other.write_text(second)
+
+    story = simulate(C2, other).stdout
+
+    heads = re.split(r"(?m)^inc-", story)[1:]
+    of_first = next(head for head in heads if "i-0a1b2c3d4e5f60718" in head)
+    of_second = next(head for head in heads if "i-0fedcba9876543210" in head)
+    assert ("is querying" in of_first, "is seeking" in of_first) == (True, False)
+    assert ("is querying" in of_second, "is seeking" in of_second) == (False, True)
