@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --silent --no-audit --no-fund
+NPM := $(BIN)/npm --silent --no-audit --no-fund
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# CDK's library looks for node there: pip's, not the machine's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-deploy setup-dev setup-lab demo test lab check format lint types contracts faults lock clean

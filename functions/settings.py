@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from functions import names
+
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _QUALIFIER = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -39,11 +41,12 @@ class Settings:
 
     def role_arn(self, partition: str, account: str, purpose: str) -> str:
         """Return the ARN of a member role; ``purpose`` is ``contain`` or ``release``."""
-        return f"arn:{partition}:iam::{account}:role/{self.qualifier}/{self.qualifier}-{purpose}"
+        role = names.member_role(self.qualifier, purpose)
+        return f"arn:{partition}:iam::{account}:role{names.iam_path(self.qualifier)}{role}"
 
     def external_id(self, account: str) -> str:
         """Return the ExternalId that the member's trust policy asks for, bound to that account."""
-        return f"{self.qualifier}-{account}"
+        return names.external_id(self.qualifier, account)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from functions import names
 from functions.aws.clients import AwsClient
 from functions.context import MemberCredentials
 from functions.finding.model import Target
@@ -24,7 +25,7 @@ def assume(
         RoleSessionName=incident,
         ExternalId=settings.external_id(target.account),
         SourceIdentity=incident,
-        Tags=[{"Key": f"{settings.qualifier}:incident", "Value": incident}],
+        Tags=[{"Key": names.incident_tag(settings.qualifier), "Value": incident}],
         DurationSeconds=SESSION_SECONDS,
         Policy=session_policy(target, actions, purpose=purpose),
     )

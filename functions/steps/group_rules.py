@@ -30,6 +30,9 @@ EVERYWHERE = (_IPV4, "::/0")
 NOT_VISIBLE = frozenset({"InvalidGroup.NotFound", "InvalidGroupId.NotFound", "InvalidSecurityGroupID.NotFound"})
 """What EC2 says of a group that is gone, or that was made a moment ago."""
 
+_DENIED = "UnauthorizedOperation"
+"""What EC2 says where IAM doesn't see the tags of a new group yet, by which the role's permissions are bound."""
+
 _PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 _DUPLICATE_RULE = "InvalidPermission.Duplicate"
 _RULE_GONE = ("InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound")
@@ -57,12 +60,15 @@ class NotVisibleYetError(GroupError):
 
 
 def once_visible(clock: Clock, call: Callable[[], T]) -> T:
-    """Make a call about a group made a moment ago, again while EC2 doesn't know the group; raise what it raises."""
+    """Make a call about a group made a moment ago, again while EC2 doesn't know the group or its tags.
+
+    Raises what the call raises.
+    """
     for pause in _PAUSES_SECONDS:
         try:
             return call()
         except ClientError as error:
-            if errors.code(error) not in NOT_VISIBLE:
+            if errors.code(error) not in {*NOT_VISIBLE, _DENIED}:
                 raise
         clock.sleep(pause)
     return call()

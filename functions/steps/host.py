@@ -15,9 +15,11 @@ from functions.aws.clients import AwsClient
 from functions.finding.model import Target
 from functions.parallel import Pool
 from functions.policy.model import InstanceFacts
+from functions.steps.grant import actions, reads
 from functions.steps.reading import every
 
-PERMISSIONS = ("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes")
+GRANTS = reads("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes")
+PERMISSIONS = actions(GRANTS)
 SCALING_GROUP_TAG = "aws:autoscaling:groupName"
 """Set by Auto Scaling; customers can't set keys that begin with ``aws:``."""
 

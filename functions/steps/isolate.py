@@ -13,8 +13,10 @@ from typing import Any
 
 from functions.aws import errors
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps import quarantine_group
 from functions.steps.access import rules_of
+from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.group_rules import ACCESS_PART, GroupError, attempt_on_group
 from functions.steps.host import Host, Interface, interfaces_of
 from functions.steps.quarantine_group import RECORD_PART, Prepared
@@ -26,6 +28,48 @@ GROUP_PART = "quarantine group"
 RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
 READING_PART = "reading back"
 _NOT_INTERFACES = frozenset({ACCESS_PART, GROUP_PART, READING_PART, RECORD_PART})
+
+_SWAP = "ec2:ModifyNetworkInterfaceAttribute"
+_NEVER_SET = (
+    # every attribute of an interface but its groups
+    "AssociatedSubnetIds",
+    "AssociatePublicIpAddress",
+    "Attachment",
+    "ConnectionTrackingSpecification",
+    "Description",
+    "EnablePrimaryIpv6",
+    "EnaSrdSpecification",
+    "SourceDestCheck",
+)
+_GROUPS_ALONE: Conditions = {"Null": {f"ec2:Attribute/{name}": ("true",) for name in _NEVER_SET}}
+_ANY_INTERFACE = "No key ties an interface to its instance, and its id is not known when the session begins."
+GRANTS = (
+    *quarantine_group.GRANTS,
+    *reads("ec2:DescribeNetworkInterfaces"),
+    Grant(
+        _SWAP,
+        "security-group",
+        "Hosts of several incidents wear the same group. Whoever may tag groups can make another wearable, so the hub "
+        "puts on none but those that it recorded, and the service control policies guard the tags.",
+        {
+            "StringEquals": {f"aws:ResourceTag/{STATUS_TAG}": (STATUS_VALUE,)},
+            "StringLike": {"aws:ResourceTag/{incident_tag}": (INCIDENT_PATTERN,)},
+        },
+    ),
+    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
+    Grant(_SWAP, "instance", ONE_INSTANCE),
+)
+RELEASE_GRANTS = (
+    Grant(
+        _SWAP,
+        "security-group",
+        "What a host wore before can be any group, of its own account or of the owner of a shared VPC: hence a role of "
+        "its own, which only the release function may assume.",
+        any_owner=True,
+    ),
+    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
+    Grant(_SWAP, "instance", ONE_INSTANCE),
+)
 
 
 def observe(member: Member) -> Any:
@@ -231,12 +275,8 @@ def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now
 
 STEP = Step(
     name=NAME,
-    permissions=(
-        *quarantine_group.PERMISSIONS,
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:ModifyNetworkInterfaceAttribute",
-    ),
-    release_permissions=("ec2:ModifyNetworkInterfaceAttribute",),
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
     observe=observe,
     baseline=baseline,
     plan=plan,

@@ -13,6 +13,7 @@ from typing import Any
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.host import Host, Volume
 from functions.steps.reading import read_until
 from functions.steps.step import (
@@ -42,6 +43,57 @@ ATTRIBUTES = {
 }
 _NOT_ON_SPOT = ("disableApiTermination", "disableApiStop")
 VOLUMES = "volumes"
+
+_NEVER_SET = (
+    # every attribute of an instance but those four (its groups are resources of their own, and no grant names those)
+    "EbsOptimized",
+    "EnaSupport",
+    "EnclaveOptions",
+    "InstanceType",
+    "Kernel",
+    "NvmeSupport",
+    "Ramdisk",
+    "SourceDestCheck",
+    "SriovNetSupport",
+    "UserData",
+)
+_PROTECTION_ALONE: Conditions = {
+    "Null": {f"ec2:Attribute/{name}": ("true",) for name in _NEVER_SET},
+    # the older form of the call, which names the attribute in a parameter of its own
+    "StringNotEqualsIgnoreCase": {"ec2:Attribute": (*_NEVER_SET, "GroupSet")},
+}
+_NEVER_TAKEN_AWAY: Conditions = {
+    **_PROTECTION_ALONE,
+    "StringNotEqualsIgnoreCase": {
+        **_PROTECTION_ALONE["StringNotEqualsIgnoreCase"],
+        "ec2:Attribute/DisableApiStop": ("false",),
+        "ec2:Attribute/DisableApiTermination": ("false",),
+        "ec2:Attribute/InstanceInitiatedShutdownBehavior": ("terminate",),
+    },
+}
+_VOLUME = Grant(
+    "ec2:ModifyInstanceAttribute",
+    "volume",
+    "EC2 may ask for the volumes whose DeleteOnTermination is set; no key ties a volume to its instance.",
+)
+_READ = Grant("ec2:DescribeInstanceAttribute", "instance", f"{ONE_INSTANCE} It reads alone.")
+GRANTS = (
+    _READ,
+    *reads("ec2:DescribeInstances"),
+    Grant("ec2:ModifyInstanceAttribute", "instance", ONE_INSTANCE, _NEVER_TAKEN_AWAY),
+    _VOLUME,
+)
+RELEASE_GRANTS = (
+    _READ,
+    Grant(
+        "ec2:ModifyInstanceAttribute",
+        "instance",
+        f"{ONE_INSTANCE} A release takes protection away, and by its tags it can't be tied: a further try of a release "
+        "that failed here finds them gone.",
+        _PROTECTION_ALONE,
+    ),
+    _VOLUME,
+)
 
 
 class UnreadError(Exception):
@@ -245,8 +297,8 @@ def _modify(ec2: AwsClient, instance: str, parameters: dict[str, Any]) -> None:
 
 STEP = Step(
     name=NAME,
-    permissions=("ec2:DescribeInstanceAttribute", "ec2:DescribeInstances", "ec2:ModifyInstanceAttribute"),
-    release_permissions=("ec2:DescribeInstanceAttribute", "ec2:ModifyInstanceAttribute"),
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
     observe=observe,
     baseline=baseline,
     plan=plan,

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from functions import names
 from functions.aws import errors
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.grant import MADE_BY_SESSION, OF_SESSION, ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.host import Host, Interface, Volume
 from functions.steps.reading import filtered, read_until
 from functions.steps.step import (
@@ -31,8 +33,40 @@ from functions.steps.step import (
 NAME = "quarantine"
 
 ALL_PART = "tags"
-STATUS_TAG = "status"
-STATUS_VALUE = "isolated"
+
+_OURS = {
+    "instance": ONE_INSTANCE,
+    "network-interface": "No key ties an interface to its instance, and its id is not known when the session begins.",
+    "volume": "No key ties a volume to its instance, and its id is not known when the session begins.",
+}
+_BOTH_KEYS: Conditions = {
+    **MADE_BY_SESSION,
+    "ForAllValues:StringEquals": {"aws:TagKeys": (names.STATUS_TAG, "{incident_tag}")},
+}
+_STILL_AS_SET: Mapping[str, Conditions] = {
+    # The key that is put back -> one key a call (no key at all would take every tag away), of what has our value still.
+    # Each looks at its own tag: the incident's is put back last, and somebody may have taken it away before.
+    names.STATUS_TAG: {
+        "StringEquals": {f"aws:ResourceTag/{names.STATUS_TAG}": (names.STATUS_VALUE,)},
+        "ForAllValues:StringEquals": {"aws:TagKeys": (names.STATUS_TAG,)},
+        "Null": {"aws:TagKeys": ("false",)},
+    },
+    "{incident_tag}": {
+        **OF_SESSION,
+        "ForAllValues:StringEquals": {"aws:TagKeys": ("{incident_tag}",)},
+        "Null": {"aws:TagKeys": ("false",)},
+    },
+}
+GRANTS = (
+    *(Grant("ec2:CreateTags", resource, why, _BOTH_KEYS) for resource, why in _OURS.items()),
+    *reads("ec2:DescribeTags"),
+)
+RELEASE_GRANTS = tuple(
+    Grant(action, resource, why, conditions)
+    for action in ("ec2:CreateTags", "ec2:DeleteTags")
+    for resource, why in _OURS.items()
+    for conditions in _STILL_AS_SET.values()
+)
 
 
 def observe(member: Member) -> tuple[str, ...]:
@@ -143,7 +177,7 @@ def _only(keys: Iterable[str], tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def _ours(member: Member) -> dict[str, str]:
-    return {STATUS_TAG: STATUS_VALUE, member.incident_tag: member.incident}
+    return {names.STATUS_TAG: names.STATUS_VALUE, member.incident_tag: member.incident}
 
 
 def _parameters(task: Task) -> dict[str, Any]:
@@ -188,8 +222,8 @@ def _set_tag(task: Task, resource: str, key: str, ours_and_earlier: tuple[str, s
 
 STEP = Step(
     name=NAME,
-    permissions=("ec2:CreateTags", "ec2:DescribeTags"),
-    release_permissions=("ec2:CreateTags", "ec2:DeleteTags"),
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
     observe=observe,
     baseline=baseline,
     plan=plan,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
@@ -19,19 +20,38 @@ from functions.aws import errors
 from functions.aws.once import make_once
 from functions.incident.ids import new_token
 from functions.incident.model import Part, PlannedCall, StepOutcome
+from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps.access import Access, rules_of
+from functions.steps.grant import MADE_BY_SESSION, OF_SESSION, Grant, reads, tagged_when_made
 from functions.steps.group_rules import ACCESS_PART, EVERYWHERE, GroupError, let_in, outward_rules, shut
-from functions.steps.quarantine import STATUS_TAG, STATUS_VALUE
 from functions.steps.reading import every, filtered
 from functions.steps.step import Member, Task, attempt
 
-PERMISSIONS = (
-    "ec2:AuthorizeSecurityGroupIngress",
-    "ec2:CreateSecurityGroup",
-    "ec2:CreateTags",
-    "ec2:DescribeSecurityGroupRules",
-    "ec2:DescribeSecurityGroups",
-    "ec2:RevokeSecurityGroupEgress",
+_ITS_OWN = (
+    "The group is made within the session that shapes it (or a further try's), so its id is not known beforehand."
+)
+GRANTS = (
+    Grant("ec2:AuthorizeSecurityGroupIngress", "security-group", _ITS_OWN, OF_SESSION),
+    Grant(
+        "ec2:AuthorizeSecurityGroupIngress",
+        "security-group-rule",
+        "A rule has neither id nor tags before it is made: the grant on its group is what narrows it.",
+    ),
+    Grant(
+        "ec2:CreateSecurityGroup",
+        "security-group",
+        "A group has no id before it is made; that it must carry the session's own incident is what holds it.",
+        MADE_BY_SESSION,
+    ),
+    Grant(
+        "ec2:CreateSecurityGroup",
+        "vpc",
+        "The host's VPC is not known when the session begins, and it may be another account's that is shared.",
+        any_owner=True,
+    ),
+    tagged_when_made("security-group", "CreateSecurityGroup"),
+    *reads("ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"),
+    Grant("ec2:RevokeSecurityGroupEgress", "security-group", _ITS_OWN, OF_SESSION),
 )
 RECORD_PART = "the hub's record of the group"
 NEW_GROUP = "(the new quarantine group)"
@@ -56,11 +76,12 @@ def read_recorded(member: Member) -> dict[str, Mapping[str, Any]]:
 
 
 def trusted(task: Task) -> str | None:
-    """Return the recorded group for the host's VPC and access, if it is exactly as it should be."""
+    """Return the recorded group for the host's VPC and access, if it is exactly as it should be and can be put on."""
     group = task.member.groups.get(record_name(task))
     if group is None or not isinstance(task.observed, Mapping) or group not in task.observed:
         return None
-    return group if as_it_should_be(task, task.observed[group]) else None
+    found = task.observed[group]
+    return group if as_it_should_be(task, found) and can_be_put_on(task, found) else None
 
 
 def record_name(task: Task) -> str:
@@ -108,7 +129,7 @@ def _make(task: Task) -> Prepared | Part:
         recorded = task.member.records.group(task.member.target, record_name(task))
         if recorded is not None and recorded != task.member.groups.get(record_name(task)):
             group = read(task, recorded)
-            if group is not None and as_it_should_be(task, group):
+            if group is not None and as_it_should_be(task, group) and can_be_put_on(task, group):
                 return Prepared(recorded)
         own_name = _own_name(task)
         # Whoever spoilt the group that this incident made knows that name too, but never the next one.
@@ -219,6 +240,16 @@ def as_it_should_be(task: Task, group: Mapping[str, Any]) -> bool:
         and group.get("OwnerId") == task.member.target.account
         and rules_of(group) == access_of(task).rules
     )
+
+
+def can_be_put_on(task: Task, group: Mapping[str, Any]) -> bool:
+    """Tell whether a group still has the tags without which IAM lets the contain role put it on nothing.
+
+    Whoever takes them away would otherwise keep every later host from being isolated: this way another is made.
+    """
+    tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+    incident = tags.get(task.member.incident_tag, "")
+    return tags.get(STATUS_TAG) == STATUS_VALUE and fnmatchcase(incident, INCIDENT_PATTERN)
 
 
 def _only_ours(task: Task, group: Mapping[str, Any]) -> bool:

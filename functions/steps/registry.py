@@ -3,13 +3,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from functions.steps import host, isolate, protect, quarantine, snapshot
+from functions.steps.grant import Grant
 from functions.steps.step import Step
 
 STEPS: tuple[Step, ...] = (isolate.STEP, protect.STEP, snapshot.STEP, quarantine.STEP)
 
 OBSERVING = frozenset(host.PERMISSIONS)
 """What describing the host needs, whatever the steps."""
+
+DESCRIBING = "the host"
+"""Stands for a step's name where describing the host is what needs a grant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A grant with the names of the steps that need it."""
+
+    grant: Grant
+    steps: tuple[str, ...]
 
 
 def contain_actions(*, changing: bool) -> frozenset[str]:
@@ -21,3 +36,25 @@ def contain_actions(*, changing: bool) -> frozenset[str]:
 def release_actions() -> frozenset[str]:
     """Return the actions that a release needs."""
     return OBSERVING.union(*(step.release_permissions for step in STEPS))
+
+
+def contain_grants() -> tuple[Needed, ...]:
+    """Return what the contain role may do, each grant once."""
+    return _needed((step.name, step.grants) for step in STEPS)
+
+
+def release_grants() -> tuple[Needed, ...]:
+    """Return what the release role may do, each grant once."""
+    return _needed((step.name, step.release_grants) for step in STEPS)
+
+
+def _needed(steps: Iterable[tuple[str, Iterable[Grant]]]) -> tuple[Needed, ...]:
+    found: list[Needed] = []
+    for name, grants in [(DESCRIBING, host.GRANTS), *steps]:
+        for grant in grants:
+            known = next((number for number, each in enumerate(found) if each.grant == grant), None)
+            if known is None:
+                found.append(Needed(grant, (name,)))
+            else:
+                found[known] = Needed(grant, (*found[known].steps, name))
+    return tuple(found)

@@ -13,17 +13,31 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from functions import names
 from functions.aws import errors
 from functions.aws.once import make_once
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.grant import MADE_BY_SESSION, ONE_INSTANCE, Grant, reads, tagged_when_made
 from functions.steps.host import Host
-from functions.steps.quarantine import STATUS_TAG, STATUS_VALUE
 from functions.steps.reading import every, filtered, read_until
 from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
 
 NAME = "snapshot"
 _DESCRIPTION_LIMIT = 255
 _LOST = ("error", "recoverable")
+
+_SET, _ONE = "ec2:CreateSnapshots", "ec2:CreateSnapshot"
+_NEW = "A snapshot has no id before it is made; that it must carry the session's own incident is what holds it."
+_ANY_VOLUME = "No key ties a volume to its instance, and the volumes' ids are not known when the session begins."
+GRANTS = (
+    Grant(_SET, "instance", ONE_INSTANCE),
+    Grant(_SET, "volume", _ANY_VOLUME),
+    Grant(_SET, "snapshot", _NEW, MADE_BY_SESSION),
+    Grant(_ONE, "volume", _ANY_VOLUME),
+    Grant(_ONE, "snapshot", _NEW, MADE_BY_SESSION),
+    tagged_when_made("snapshot", "CreateSnapshot", "CreateSnapshots"),
+    *reads("ec2:DescribeSnapshots"),
+)
 
 
 class UnseenError(Exception):
@@ -145,7 +159,7 @@ def _tags(task: Task) -> list[dict[str, Any]]:
     target = task.member.target
     pairs = {
         "Name": f"{task.member.incident} {target.instance}",
-        STATUS_TAG: STATUS_VALUE,
+        names.STATUS_TAG: names.STATUS_VALUE,
         task.member.incident_tag: task.member.incident,
     }
     return [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}]
@@ -221,8 +235,8 @@ def _snapshots(task: Task, known: SnapshotIds) -> list[dict[str, Any]]:
 
 STEP = Step(
     name=NAME,
-    permissions=("ec2:CreateSnapshots", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DescribeSnapshots"),
-    release_permissions=(),
+    grants=GRANTS,
+    release_grants=(),
     observe=observe,
     baseline=baseline,
     plan=plan,

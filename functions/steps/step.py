@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions import names
 from functions.aws import errors
 from functions.aws.clients import AwsClient, Clients
 from functions.clock import Clock
@@ -18,6 +19,7 @@ from functions.finding.model import Target
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.organization.control import Records
 from functions.parallel import Pool
+from functions.steps.grant import Grant, actions
 from functions.steps.host import Host
 
 Section = Mapping[str, Any]
@@ -57,7 +59,7 @@ class Member:
     @property
     def incident_tag(self) -> str:
         """Key of the tag that names the incident on everything that it touches or makes."""
-        return f"{self.qualifier}:incident"
+        return names.incident_tag(self.qualifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,9 @@ class Task:
 class Step:
     """A step's record.
 
+    grants     what it may do to contain; ``permissions`` are the names of the actions
+    release_grants, release_permissions
+               the same to release
     observe    member                 -> what is there now (reads that need no knowledge of the host)
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
@@ -94,8 +99,8 @@ class Step:
     """
 
     name: str
-    permissions: tuple[str, ...]
-    release_permissions: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    release_grants: tuple[Grant, ...]
     observe: Callable[[Member], Any]
     baseline: Callable[[Host, Any], Section]
     plan: Callable[[Task], tuple[PlannedCall, ...]]
@@ -104,6 +109,16 @@ class Step:
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     prepare: Callable[[Task], Any] | None = None
     further: Callable[[Host, Section], tuple[str, Section] | None] | None = None
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The actions that containing takes, each once."""
+        return actions(self.grants)
+
+    @property
+    def release_permissions(self) -> tuple[str, ...]:
+        """The actions that releasing takes, each once."""
+        return actions(self.release_grants)
 
 
 def refuse_passing_failures(observed: Iterable[Any]) -> None:

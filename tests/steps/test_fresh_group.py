@@ -147,7 +147,7 @@ def test_a_group_that_is_read_back_open_is_not_recorded_and_comes_again(simulate
 @pytest.mark.parametrize(
     "operation", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress", "ModifyNetworkInterfaceAttribute"]
 )
-@pytest.mark.parametrize("code", sorted(NOT_VISIBLE))
+@pytest.mark.parametrize("code", [*sorted(NOT_VISIBLE), "UnauthorizedOperation"])
 def test_a_group_that_ec2_does_not_know_yet_is_asked_for_again(simulated: Simulated, operation: str, code: str) -> None:
     stage = simulated(faults=[f"ec2:{operation}={code}*2"])
     (handed,) = stage.hand_over(asff())

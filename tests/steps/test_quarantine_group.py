@@ -120,6 +120,18 @@ def test_recorded_but_changed_by_somebody_another_is_made_and_the_old_one_left(
         assert isolate.quarantine_group.trusted(each) == second
 
 
+@pytest.mark.parametrize("key", ["status", "cordon:incident"])
+def test_recorded_but_stripped_of_a_tag_another_is_made(simulated: Simulated, key: str) -> None:
+    """The contain role may put on nothing else than what has both: the next host must not be left open for it."""
+    stage = simulated(*BOTH)
+    first = contain(stage)
+    stage.visitor().delete_tags(Resources=[first], Tags=[{"Key": key}])
+    second = contain(stage, SECOND)
+    assert second != first
+    assert closed(stage, second)
+    assert group(stage, second)["tags"][key]
+
+
 def test_recorded_but_deleted_another_is_made(simulated: Simulated) -> None:
     stage = simulated(*BOTH)
     first = contain(stage)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One EC2 call becomes everything that EC2 asks IAM for it: each resource involved, with what is known of it.
+
+The lab enforces the members' policies with this, and the tests prove them with it, so it must never let anything
+through silently: an operation that isn't in the table is an error, and so is an id of an unknown kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jmespath
+
+from hub.authorization.involved import ATTRIBUTES, ID_PREFIXES, INVOLVED, WITHOUT_ACCOUNT, Involved
+
+Context = Mapping[str, str | tuple[str, ...]]
+Tags = Callable[[str], Mapping[str, str]]
+
+NOT_NAMED = "*"
+"""In place of the id of what a call makes or doesn't name, as EC2's own denials have it."""
+
+
+class UnknownOperationError(Exception):
+    """There is no telling what EC2 asks IAM for this call: ``operation``, and why not."""
+
+    def __init__(self, operation: str, why: str) -> None:
+        super().__init__(f"ec2:{operation}: {why}")
+        self.operation = operation
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to IAM: the action, on the ARN of one resource (or ``*``), with the condition keys that it has."""
+
+    action: str
+    resource: str
+    context: Context
+
+
+def _nobody(_: str) -> None:
+    return None
+
+
+def _none(_: str) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call is made, and what EC2 knows there that the call doesn't say.
+
+    owner       id of a resource -> the account that owns it, where it is another (a shared VPC and its groups)
+    volumes     id of an instance -> its volumes: device -> volume id
+    host        id of a network interface, or of an attachment -> the instance at its end
+    attachment  id of an attachment -> the network interface at its end
+    """
+
+    partition: str
+    account: str
+    region: str
+    owner: Callable[[str], str | None] = field(default=_nobody)
+    volumes: Callable[[str], Mapping[str, str]] = field(default=_none)
+    host: Callable[[str], str | None] = field(default=_nobody)
+    attachment: Callable[[str], str | None] = field(default=_nobody)
+
+
+def requests_of(operation: str, parameters: Mapping[str, Any], place: Place, tags: Tags) -> tuple[Request, ...]:
+    """Return every question that EC2 asks IAM for one call; raise UnknownOperationError for what isn't known.
+
+    ``parameters`` as boto3 takes them; ``tags`` tells the tags that a resource has before the call.
+    """
+    if operation not in INVOLVED:
+        raise UnknownOperationError(operation, "not in the table of operations")
+    everywhere = {"aws:RequestedRegion": place.region, "ec2:Region": place.region}
+    if not INVOLVED[operation]:
+        return (Request(f"ec2:{operation}", "*", everywhere),)
+    return tuple(
+        request
+        for involved in INVOLVED[operation]
+        for kind, name in _resources(operation, involved, parameters, place)
+        for request in _asked(
+            operation,
+            involved,
+            parameters,
+            (kind, _arn(kind, name, place)),
+            {
+                **everywhere,
+                **_resource_tags({} if name == NOT_NAMED else tags(name)),
+            },
+        )
+    )
+
+
+def _asked(
+    operation: str, involved: Involved, parameters: Mapping[str, Any], resource: tuple[str, str], context: Context
+) -> Iterator[Request]:
+    kind, arn = resource
+    given = _given_tags(operation, kind, parameters)
+    asked: dict[str, str | tuple[str, ...]] = {**context}
+    if involved.attribute:
+        asked |= _attributes(operation, parameters)
+    if involved.made or operation in ("CreateTags", "DeleteTags"):
+        asked |= given
+    yield Request(f"ec2:{operation}", arn, asked)
+    if involved.made and given:
+        yield Request("ec2:CreateTags", arn, {**context, **given, "ec2:CreateAction": operation})
+
+
+def _resources(
+    operation: str, involved: Involved, parameters: Mapping[str, Any], place: Place
+) -> Iterator[tuple[str, str]]:
+    if not involved.ids:
+        yield involved.kind, NOT_NAMED
+        return
+    for name in _listed(jmespath.search(involved.ids, parameters)):
+        if involved.via == "volumes":
+            yield from ((involved.kind, volume) for volume in place.volumes(name).values() or (NOT_NAMED,))
+        elif involved.via == "devices":
+            yield involved.kind, place.volumes(str(parameters.get("InstanceId"))).get(name, NOT_NAMED)
+        elif involved.via == "host":
+            if host := place.host(name):
+                yield involved.kind, host
+        elif involved.via == "attachment":
+            yield involved.kind, place.attachment(name) or NOT_NAMED
+        else:
+            yield involved.kind or _kind(operation, name), name
+
+
+def _kind(operation: str, name: str) -> str:
+    kind = ID_PREFIXES.get(name.partition("-")[0])
+    if kind is None:
+        raise UnknownOperationError(operation, f"{name!r} is the id of an unknown kind of resource")
+    return kind
+
+
+def _arn(kind: str, name: str, place: Place) -> str:
+    owner = "" if kind in WITHOUT_ACCOUNT else place.owner(name) or place.account
+    return f"arn:{place.partition}:ec2:{place.region}:{owner}:{kind}/{name}"
+
+
+def _resource_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {f"{service}:ResourceTag/{key}": value for key, value in tags.items() for service in ("aws", "ec2")}
+
+
+def _given_tags(operation: str, kind: str, parameters: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    """Return the keys for the tags in the request. DeleteTags may name keys without values, or nothing at all."""
+    if operation in ("CreateTags", "DeleteTags"):
+        pairs = _listed(parameters.get("Tags"))
+    else:
+        specifications = _listed(parameters.get("TagSpecifications"))
+        pairs = [pair for each in specifications if each["ResourceType"] == kind for pair in each["Tags"]]
+    if not pairs:
+        return {}
+    values = {f"aws:RequestTag/{pair['Key']}": str(pair["Value"]) for pair in pairs if "Value" in pair}
+    return {**values, "aws:TagKeys": tuple(sorted(pair["Key"] for pair in pairs))}
+
+
+def _attributes(operation: str, parameters: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, str | tuple[str, ...]] = {}
+    for parameter, name in ATTRIBUTES[operation].items():
+        if parameter in parameters:
+            found["ec2:Attribute"] = name
+            value = parameters[parameter]
+            value = value.get("Value", "") if isinstance(value, Mapping) else value
+            if isinstance(value, (str, bool, bytes)):
+                found[f"ec2:Attribute/{name}"] = "" if isinstance(value, bytes) else str(value).lower()
+    if not found and parameters.get("Attribute"):  # the older form, in a word of its own
+        name = parameters["Attribute"][0].upper() + parameters["Attribute"][1:]
+        found = {"ec2:Attribute": name, f"ec2:Attribute/{name}": str(parameters.get("Value", ""))}
+    if operation == "ModifySnapshotAttribute":
+        found |= _sharing(parameters)
+    if not found:
+        raise UnknownOperationError(operation, f"changes no known attribute: {', '.join(sorted(parameters))}")
+    return found
+
+
+def _sharing(parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return whom a snapshot is shared with: told as one structure, or as lists with the operation beside them."""
+    way = "Remove" if parameters.get("OperationType") == "remove" else "Add"
+    told = parameters.get("CreateVolumePermission", {})
+    found: dict[str, tuple[str, ...]] = {}
+    for direction in ("Add", "Remove"):
+        lists = parameters if direction == way else {}
+        for key, plural, single in (("userId", "UserIds", "UserId"), ("group", "GroupNames", "Group")):
+            named = [each[single] for each in told.get(direction, []) if single in each]
+            if values := (*named, *lists.get(plural, [])):
+                found[f"ec2:{direction}/{key}"] = tuple(values)
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IAM documents as plain data: how grants become statements. Nothing here needs CDK, so tests can read it at leisure.
+
+Partition and account are CloudFormation's pseudo parameters: the same text is right in every partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from functions import names
+from functions.steps.grant import Grant
+
+Statement = Mapping[str, Any]
+Document = Mapping[str, Any]
+
+_PARTITION = "arn:${AWS::Partition}"
+_WITHOUT_ACCOUNT = ("snapshot",)
+
+
+def document(statements: Iterable[Statement]) -> Document:
+    """Return a policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def substituted(text: str) -> Any:
+    """Return a text that has CloudFormation's pseudo parameters in it, or none, as a template takes it.
+
+    Only where it has some: IAM's own variables look the same, and CloudFormation would look for those too.
+    """
+    return {"Fn::Sub": text} if "${AWS::" in text else text
+
+
+def iam_arn(resource: str, account: str = "${AWS::AccountId}") -> str:
+    """Return the ARN of something of IAM's; ``resource`` as in ``role/cordon/cordon-contain``."""
+    return f"{_PARTITION}:iam::{account}:{resource}"
+
+
+def arn_of(grant: Grant) -> str:
+    """Return the ARN that a grant is for: every resource of its kind in the account, or the one that it names."""
+    if grant.resource == "*":
+        return "*"
+    if grant.action.startswith("iam:"):
+        return iam_arn(grant.resource if "/" in grant.resource else f"{grant.resource}/*")
+    owner = "*" if grant.any_owner else "" if grant.resource in _WITHOUT_ACCOUNT else "${AWS::AccountId}"
+    return f"{_PARTITION}:ec2:*:{owner}:{grant.resource}/*"
+
+
+def conditions_of(grant: Grant, qualifier: str) -> dict[str, dict[str, Any]]:
+    """Return a grant's conditions as IAM has them."""
+    tag = names.incident_tag(qualifier)
+    found = {
+        operator: {
+            key.replace("{incident_tag}", tag): _values(value.replace("{incident_tag}", tag) for value in values)
+            for key, values in keys.items()
+        }
+        for operator, keys in grant.conditions.items()
+    }
+    return {operator: dict(sorted(keys.items())) for operator, keys in sorted(found.items())}
+
+
+def statements_of(grants: Iterable[Grant], *, qualifier: str, regions: Iterable[str]) -> list[Statement]:
+    """Return the statements that allow exactly these grants: those under the same conditions stand together.
+
+    The Regions narrow them all, so they are said once, by a denial: said in each statement, the Regions of a large
+    organisation alone would outgrow a managed policy.
+    """
+    actions: list[tuple[dict[str, dict[str, Any]], str, list[str]]] = []
+    for grant in grants:
+        condition, arn = conditions_of(grant, qualifier), arn_of(grant)
+        together = next((each for each in actions if each[:2] == (condition, arn)), None)
+        if together is None:
+            actions.append((condition, arn, [grant.action]))
+        else:
+            together[2].append(grant.action)
+    statements: list[tuple[dict[str, dict[str, Any]], list[str], list[str]]] = []
+    for condition, arn, named in actions:
+        alike = next((each for each in statements if each[0] == condition and each[1] == named), None)
+        if alike is None:
+            statements.append((condition, named, [arn]))
+        else:
+            alike[2].append(arn)
+    elsewhere = {
+        "Sid": "NoOtherRegion",
+        "Effect": "Deny",
+        "Action": "ec2:*",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:RequestedRegion": list(regions)}},
+    }
+    return [
+        elsewhere,
+        *_allowing(statements),
+    ]
+
+
+def _allowing(statements: Iterable[tuple[dict[str, dict[str, Any]], list[str], list[str]]]) -> list[Statement]:
+    return [
+        {
+            "Effect": "Allow",
+            "Action": sorted(named),
+            "Resource": [substituted(arn) for arn in sorted(arns)],
+            **({"Condition": condition} if condition else {}),
+        }
+        for condition, named, arns in statements
+    ]
+
+
+def narrowed(grant: Grant) -> bool:
+    """Tell whether more than the Region and the session policy narrows a grant."""
+    return bool(grant.conditions) or "/" in grant.resource
+
+
+def _values(values: Iterable[str]) -> Any:
+    told = [substituted(value) for value in values]
+    return told[0] if len(told) == 1 else told

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A role that may do nothing, and its instance profile: what a host gets in exchange for its own."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from functions import names
+from member_stacks.document import document, substituted
+
+
+class QuarantinedProfile(Construct):
+    """The empty role and its profile, both of the same name."""
+
+    def __init__(self, scope: Construct, name: str, *, qualifier: str, boundary: str) -> None:
+        super().__init__(scope, name)
+        trusted = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": substituted("ec2.${AWS::URLSuffix}")},
+        }
+        role = iam.CfnRole(
+            self,
+            "Role",
+            role_name=names.quarantined_role(qualifier),
+            path=names.iam_path(qualifier),
+            description="Cordon: what a quarantined host runs as; it may do nothing.",
+            assume_role_policy_document=document([trusted]),
+            permissions_boundary=boundary,
+        )
+        iam.CfnInstanceProfile(
+            self,
+            "Profile",
+            instance_profile_name=names.quarantined_role(qualifier),
+            path=names.iam_path(qualifier),
+            roles=[role.ref],
+        )

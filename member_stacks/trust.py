@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may become a member role: one function of the hub, for one incident, and it has to say which.
+
+The incident's id is the session's name, its SourceIdentity and its tag, all three the same: the first two tell
+CloudTrail, the tag is what the role's own permissions are bound to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from functions import names
+from member_stacks.document import Document, document, iam_arn, substituted
+from member_stacks.props import MemberProps
+
+LIMIT = 2_048
+"""Characters that a role's trust policy may have (IAM quotas)."""
+
+_SAID = "${sts:SourceIdentity}"
+
+
+def trust(props: MemberProps, function: str) -> Document:
+    """Return the trust policy that lets the hub's function of that name in.
+
+    Each action has the conditions whose keys the service authorization reference lists for it: ExternalId and session
+    name are there when the role is assumed, not when the session is tagged or its SourceIdentity set.
+    """
+    hub = names.iam_path(props.qualifier) + names.hub_role(props.qualifier, function)
+    tag = names.incident_tag(props.qualifier)
+    caller = {
+        "aws:PrincipalArn": substituted(iam_arn(f"role{hub}", props.hub_account)),
+        "aws:PrincipalOrgID": props.organization,
+    }
+    only_that_tag = {"ForAllValues:StringEquals": {"aws:TagKeys": tag}}
+    spoken_for = {
+        "aws:RequestTag/" + tag: _SAID,
+        "sts:ExternalId": substituted(names.external_id(props.qualifier, "${AWS::AccountId}")),
+        "sts:RoleSessionName": _SAID,
+    }
+
+    def allow(action: str, equal: dict[str, Any], like: str, **further: Any) -> dict[str, Any]:
+        return {
+            "Effect": "Allow",
+            "Action": action,
+            "Principal": {"AWS": substituted(iam_arn("root", props.hub_account))},
+            "Condition": {"StringEquals": equal, "StringLike": {like: names.INCIDENT_PATTERN}, **further},
+        }
+
+    return document(
+        [
+            allow("sts:AssumeRole", {**caller, **spoken_for}, "sts:SourceIdentity", **only_that_tag),
+            allow("sts:TagSession", caller, f"aws:RequestTag/{tag}", **only_that_tag),
+            allow("sts:SetSourceIdentity", caller, "sts:SourceIdentity"),
+        ]
+    )

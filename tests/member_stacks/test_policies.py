@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Denial, restriction and boundary, asked of an evaluator that this project did not write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.names import DENIED_TAGS
+from hub.authorization.requests import Request
+from member_stacks.restriction import KEPT
+from tests.authorization.reference import condition_keys, resource_types
+from tests.authorization.simulator import Case, Policies, Principal, simulate
+from tests.member_stacks.made import FORENSICS, MEMBER, PROPS, policy, template
+
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EC2 = f"arn:aws:ec2:eu-west-1:{MEMBER}"
+HOST = f"{EC2}:instance/i-0a1b2c3d4e5f60718"
+OTHER = f"{EC2}:instance/i-00000000000000002"
+BUCKET = "arn:aws:s3:::payments"
+
+
+def allowed(
+    document: Mapping[str, Any],
+    requests: Sequence[Request],
+    who: Mapping[str, str | tuple[str, ...]] | None = None,
+    *,
+    as_boundary: bool = False,
+) -> list[bool]:
+    """Ask for each request whether a role that may do anything may do it under this policy too."""
+    principal = Principal(f"arn:aws:sts::{MEMBER}:assumed-role/web/i-1", who or {})
+    policies = (
+        Policies(identity=(ANYTHING,), boundary=document) if as_boundary else Policies(identity=(ANYTHING, document))
+    )
+    return simulate([Case(request, principal, policies) for request in requests])
+
+
+READ = Request("s3:GetObject", f"{BUCKET}/ledger", {})
+WAY_IN = [
+    Request("ssm:UpdateInstanceInformation", HOST, {}),
+    Request("ssmmessages:OpenDataChannel", "*", {}),
+    Request("ec2messages:GetMessages", "*", {}),
+]
+
+
+@pytest.mark.parametrize("number", range(1, DENIED_TAGS + 1))
+def test_a_role_is_denied_for_the_instance_that_a_tag_names(number: int) -> None:
+    tag = {f"aws:PrincipalTag/cordon-denied-{number}": HOST}
+    on_host, elsewhere = {"ec2:SourceInstanceARN": HOST, **tag}, {"ec2:SourceInstanceARN": OTHER, **tag}
+    assert allowed(policy("cordon-denial"), [READ], on_host) == [False]
+    assert allowed(policy("cordon-denial"), [READ], elsewhere) == [True]
+    assert allowed(policy("cordon-denial"), [READ], tag) == [True]  # not an instance's credentials at all
+
+
+def test_the_investigators_way_in_survives_the_denial() -> None:
+    denied = {"ec2:SourceInstanceARN": HOST, "aws:PrincipalTag/cordon-denied-1": HOST}
+    assert allowed(policy("cordon-denial"), [*WAY_IN, READ], denied) == [True, True, True, False]
+
+
+@pytest.mark.parametrize("value", [None, "", "*", "none", "arn:aws:ec2:*:*:instance/*"])
+def test_a_tag_that_names_no_instance_denies_nobody(value: str | None) -> None:
+    tags = {} if value is None else {"aws:PrincipalTag/cordon-denied-2": value}
+    assert allowed(policy("cordon-denial"), [READ], {"ec2:SourceInstanceARN": HOST, **tags}) == [True]
+
+
+def test_what_is_isolated_is_left_alone() -> None:
+    restriction = policy("cordon-Deny-termination-of-isolated-instances")
+    isolated, tag = {"aws:ResourceTag/status": "isolated"}, {"aws:ResourceTag/status": "live"}
+    for name in ("TerminateInstances", "StopInstances", "RebootInstances", "ModifyInstanceAttribute", "DeleteTags"):
+        on_isolated, on_live = (Request(f"ec2:{name}", HOST, tags) for tags in (isolated, tag))
+        assert allowed(restriction, [on_isolated, on_live]) == [False, True], name
+
+
+def test_nobody_says_falsely_that_something_is_isolated() -> None:
+    restriction = policy("cordon-Deny-termination-of-isolated-instances")
+
+    def tagging(key: str, value: str) -> Request:
+        return Request("ec2:CreateTags", HOST, {f"aws:RequestTag/{key}": value, "aws:TagKeys": (key,)})
+
+    forged = [tagging("status", "isolated"), tagging("status", "Isolated"), tagging("cordon:incident", "inc-1")]
+    assert allowed(restriction, forged) == [False, False, False]
+    assert allowed(restriction, [tagging("status", "live"), tagging("team", "payments")]) == [True, True]
+    taken = Request("ec2:DeleteTags", HOST, {"aws:TagKeys": ("cordon:incident",)})
+    assert allowed(restriction, [taken]) == [False]
+
+
+def test_the_restriction_asks_nothing_about_who_calls() -> None:
+    keys = {
+        key
+        for statement in policy("cordon-Deny-termination-of-isolated-instances")["Statement"]
+        for condition in statement["Condition"].values()
+        for key in condition
+    }
+    assert not [key for key in keys if "Principal" in key]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_ec2_knows_the_tags_of_what_is_kept(name: str) -> None:
+    kinds = resource_types(name)
+    assert kinds
+    assert [kind for kind in kinds if "aws:ResourceTag/" in condition_keys(name, kind)]
+
+
+WHOLE = replace(PROPS, identity=True)
+OURS = [
+    Request("iam:PutRolePolicy", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
+    Request("iam:DeleteRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
+    Request("iam:DeleteRolePermissionsBoundary", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
+    Request("iam:CreatePolicyVersion", f"arn:aws:iam::{MEMBER}:policy/cordon/cordon-boundary", {}),
+    Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+    Request("sts:AssumeRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
+    Request("sts:AssumeRole", "arn:aws:iam::999988887777:role/elsewhere", {}),
+]
+SNAPSHOT = "arn:aws:ec2:eu-west-1::snapshot/snap-0a1b2c3d4e5f60718"
+
+
+def test_the_boundary_keeps_the_roles_from_themselves_and_from_other_roles() -> None:
+    boundary = policy("cordon-boundary", template(WHOLE))
+    for as_boundary in (True, False):  # False: denied outright, not merely left out
+        assert allowed(boundary, OURS, as_boundary=as_boundary) == [False] * len(OURS)
+
+
+def test_the_boundary_lets_evidence_go_to_the_forensics_account_alone() -> None:
+    boundary = policy("cordon-boundary", template(WHOLE))
+
+    def shared(**whom: tuple[str, ...]) -> Request:
+        return Request("ec2:ModifySnapshotAttribute", SNAPSHOT, {f"ec2:Add/{key}": each for key, each in whom.items()})
+
+    strangers = [
+        shared(userId=("999988887777",)),
+        shared(group=("all",)),
+    ]
+    assert allowed(boundary, strangers) == [False, False]
+    assert allowed(boundary, [shared(userId=(FORENSICS,))]) == [True]
+    assert allowed(boundary, [shared(userId=(FORENSICS,))], as_boundary=True) == [False]  # until a step needs it
+
+
+def test_the_boundary_leaves_what_the_roles_need() -> None:
+    boundary = policy("cordon-boundary", template(WHOLE))
+    here, elsewhere = {"aws:RequestedRegion": "eu-west-1"}, {"aws:RequestedRegion": "ap-south-1"}
+    role = f"arn:aws:iam::{MEMBER}:role/payments/web"
+    requests = [
+        Request("ec2:ModifyInstanceAttribute", HOST, here),
+        Request("iam:PutRolePolicy", role, {}),
+        Request("iam:PassRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-quarantined", {}),
+        Request("ec2:ModifyInstanceAttribute", HOST, elsewhere),
+        Request("iam:AttachRolePolicy", role, {}),
+        Request("ec2:TerminateInstances", HOST, here),
+    ]
+    assert allowed(boundary, requests, as_boundary=True) == [True, True, True, False, False, False]
