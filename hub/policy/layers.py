@@ -13,6 +13,8 @@ from hub.policy.errors import BUILT_IN, Located, Place, PolicyErrors, located, s
 from hub.policy.reader import Document, parse, read
 
 ORGANIZATION = "organization.yaml"
+DEPLOYMENT = "deployment.yaml"
+"""Beside the policy, and no layer of it: ``hub.deployment`` reads it."""
 
 _TEXT = """\
 mode: observe
@@ -78,8 +80,8 @@ def read_layers(directory: Path) -> Layers:
     layers.ous = _read_scoped(layers, directory, "ous", "ou", shape.OuLayer)
     layers.accounts = _read_scoped(layers, directory, "accounts", "account", shape.AccountLayer)
     for path in sorted(directory.glob("*.y*ml")):
-        if path.suffix in {".yaml", ".yml"} and path.name != ORGANIZATION:
-            near = suggestion(path.name, [ORGANIZATION])
+        if path.suffix in {".yaml", ".yml"} and path.name not in {ORGANIZATION, DEPLOYMENT}:
+            near = suggestion(path.name, [ORGANIZATION, DEPLOYMENT])
             layers.errors.append(located(_start(directory, path), (), "is not read: no layer has this name", near))
     return layers
 

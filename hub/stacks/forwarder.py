@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In every other Region: findings that Security Hub does not bring to the home Region are forwarded to its bus.
+
+GuardDuty's own events stay in their Region, and whether V2 events of linked Regions arrive is not documented; what
+arrives twice is merged. Classic findings come by Security Hub's aggregation. The home Region's bus needs no policy:
+an event from the same account is let in by the sender's role alone, and that role may put events on that one bus.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from functions import names
+from hub.deployment.model import DeploymentSettings
+from hub.stacks.dialects import DIALECTS
+from hub.stacks.placement import placed
+
+
+class ForwarderStack(cdk.Stack):
+    """The rules of one Region, and the role by which they reach the home Region's bus."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: DeploymentSettings, region: str) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description=f"Cordon: forwards findings to {settings.home_region}",
+            synthesizer=cdk.BootstraplessSynthesizer(),
+            **placed(settings, f"forwarder-{region}", region=region),
+        )
+        qualifier = settings.qualifier
+        bus = f"arn:{self.partition}:events:{settings.home_region}:{settings.hub}:event-bus/default"
+        forwarded = [dialect for dialect in DIALECTS if not dialect.travels]
+        rules = [
+            f"arn:{self.partition}:events:{region}:{settings.hub}:rule/{names.rule(qualifier, f'forward-{each.name}')}"
+            for each in forwarded
+        ]
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=names.hub_role(qualifier, f"forwarder-{region}"),
+            path=names.iam_path(qualifier),
+            assumed_by=iam.ServicePrincipal(
+                "events.amazonaws.com",
+                conditions={
+                    "ArnEquals": {"aws:SourceArn": rules},
+                    "StringEquals": {"aws:SourceAccount": settings.hub},
+                },
+            ),
+            inline_policies={
+                "forward": iam.PolicyDocument(
+                    statements=[iam.PolicyStatement(sid="HomeBus", actions=["events:PutEvents"], resources=[bus])]
+                )
+            },
+        )
+        for dialect in forwarded:
+            events.CfnRule(
+                self,
+                dialect.name.title().replace("-", ""),
+                name=names.rule(qualifier, f"forward-{dialect.name}"),
+                description=f"Findings of GuardDuty, to {settings.home_region}",
+                event_pattern=dialect.pattern,
+                targets=[events.CfnRule.TargetProperty(id="home", arn=bus, role_arn=role.role_arn)],
+            )

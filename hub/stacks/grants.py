@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the hub's functions may do: exact resources, and of the member roles one kind each.
+
+Everything here is called by ``functions`` on the way of a containment or a release; tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from functions import names
+from functions.incident.items import CONTROL_KEY
+from hub.deployment.model import DeploymentSettings
+from hub.stacks.notices import Notices
+from hub.stacks.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A statement of a function's policy.
+
+    ``open_ended``: those of its resources that hold a ``*``, without ``arn:PARTITION:``; ``because`` says why they do.
+    """
+
+    statement: iam.PolicyStatement
+    open_ended: tuple[str, ...] = ()
+    because: str = ""
+
+
+def records_access(records: Records, actions: Iterable[str]) -> tuple[Granted, ...]:
+    """Allow these actions on the table; never a write of the control record, where kill switch and pointers are.
+
+    A denial by ``dynamodb:LeadingKeys``, because an allowance would fail wherever the key were absent.
+    """
+    table = records.table.table_arn
+    return (
+        Granted(
+            iam.PolicyStatement(sid="Records", actions=[f"dynamodb:{action}" for action in actions], resources=[table])
+        ),
+        Granted(
+            iam.PolicyStatement(
+                sid="NeitherKillSwitchNorPointers",
+                effect=iam.Effect.DENY,
+                actions=["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+                resources=[table],
+                conditions={"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": [CONTROL_KEY["pk"]]}},
+            )
+        ),
+    )
+
+
+def policy_reading(scope: Construct, settings: DeploymentSettings) -> Granted:
+    """Allow reading bundles and directories; no listing, so that what is absent is answered as denied."""
+    bucket = names.policy_bucket(settings.qualifier, settings.hub, settings.home_region)
+    return _open(
+        scope,
+        "Policy",
+        ["s3:GetObject"],
+        [f"s3:::{bucket}/{folder}/*" for folder in ("bundles", "directory")],
+        because="Bundles and directories are named by their digest, which isn't known before they are published.",
+    )
+
+
+def evidence_keeping(scope: Construct, settings: DeploymentSettings) -> Granted:
+    """Allow adding evidence; neither reading nor taking away."""
+    bucket = names.evidence_bucket(settings.qualifier, settings.hub, settings.home_region)
+    return _open(
+        scope,
+        "Evidence",
+        ["s3:PutObject"],
+        [f"s3:::{bucket}/incidents/*"],
+        because="Evidence is named by incident and digest, and what is there is locked: another version may be added.",
+    )
+
+
+def telling(notices: Notices) -> Granted:
+    """Allow telling people."""
+    return Granted(iam.PolicyStatement(sid="Notices", actions=["sns:Publish"], resources=[notices.topic.topic_arn]))
+
+
+def watching(records: Records) -> Granted:
+    """Allow Lambda to read the table's stream on the function's behalf."""
+    actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    return Granted(
+        iam.PolicyStatement(
+            sid="Stream",
+            actions=[f"dynamodb:{action}" for action in actions],
+            resources=[records.table.table_stream_arn or ""],
+        )
+    )
+
+
+def looking_up(scope: Construct, settings: DeploymentSettings) -> Granted:
+    """Allow asking Organizations where an account is, in this organisation; its ARNs carry the management account."""
+    return _open(
+        scope,
+        "Organization",
+        ["organizations:DescribeAccount", "organizations:DescribeOrganizationalUnit", "organizations:ListParents"],
+        [
+            f"organizations::{settings.management}:{kind}/{settings.organization}/{which}"
+            for kind, which in (("account", "*"), ("ou", "ou-*"))
+        ],
+        because="Read only, and only this organisation's: any of its accounts may have a finding.",
+    )
+
+
+def entering(scope: Construct, settings: DeploymentSettings, *, purpose: str, function: str) -> Granted:
+    """Allow assuming one kind of member role, in accounts of this organisation, from within one function.
+
+    Credentials that leave the function are worth nothing elsewhere: Lambda alone sets ``lambda:SourceFunctionArn``.
+    """
+    qualifier = settings.qualifier
+    place = f"{settings.home_region}:{settings.hub}"
+    return _open(
+        scope,
+        "Members",
+        ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
+        [f"iam::*:role{names.iam_path(qualifier)}{names.member_role(qualifier, purpose)}"],
+        because="Any account of the organisation may have a finding; the role is named, and trusts this one alone.",
+        conditions={
+            "ArnEquals": {
+                "lambda:SourceFunctionArn": _arn(
+                    scope, f"lambda:{place}:function:{names.function(qualifier, function)}"
+                )
+            },
+            "StringEquals": {"aws:ResourceOrgID": settings.organization},
+        },
+    )
+
+
+def _open(
+    scope: Construct,
+    sid: str,
+    actions: list[str],
+    resources: list[str],
+    *,
+    because: str,
+    conditions: dict[str, dict[str, str]] | None = None,
+) -> Granted:
+    statement = iam.PolicyStatement(
+        sid=sid, actions=actions, resources=[_arn(scope, each) for each in resources], conditions=conditions
+    )
+    return Granted(statement, tuple(resources), because)
+
+
+def _arn(scope: Construct, rest: str) -> str:
+    return f"arn:{cdk.Stack.of(scope).partition}:{rest}"

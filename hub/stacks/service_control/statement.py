@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Denials, as a service control policy has them: of actions on resources, for everybody but the principals named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+Statement = Mapping[str, object]
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
+
+SIZE_LIMIT = 5120
+"""Characters of a service control policy (Organizations' quotas)."""
+
+
+def deny(
+    sid: str,
+    actions: Iterable[str],
+    *,
+    unless: Iterable[str],
+    on: Iterable[str] = ("*",),
+    when: Conditions | None = None,
+) -> Statement:
+    """Return a denial for all principals but those that fit ``unless``; ``when`` narrows it further."""
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Action": sorted(set(actions)),
+        "Resource": list(on),
+        "Condition": {"ArnNotLike": {"aws:PrincipalArn": list(unless)}, **(when or {})},
+    }
+
+
+def document(*statements: Statement) -> dict[str, object]:
+    """Return the policy of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every change of the control record is told: kill switch, policy in force, directory in force.
+
+The table's stream, filtered on that one item, calls a function; all else that is written never leaves the stream.
+A pipe would need no code, but EventBridge has none in GovCloud and eight more Regions, and reading a stream is free
+for Lambda alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from functions.incident.items import CONTROL_KEY
+from hub.stacks.records import Records
+
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchProps:
+    """Properties of ``ControlWatch``."""
+
+    records: Records
+    function: lambda_.Function
+
+
+class ControlWatch(Construct):
+    """What brings changes of the control record to the function."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, props: WatchProps) -> None:
+        super().__init__(scope, construct_id)
+        lambda_.CfnEventSourceMapping(
+            self,
+            "Mapping",
+            function_name=props.function.function_name,
+            event_source_arn=props.records.table.table_stream_arn,
+            starting_position="LATEST",
+            batch_size=1,
+            maximum_retry_attempts=_TRIES,
+            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
+                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=_pattern())]
+            ),
+        )
+
+
+def _pattern() -> str:
+    keys = {name: {"S": [value]} for name, value in CONTROL_KEY.items()}
+    return json.dumps({"dynamodb": {"Keys": keys}}, separators=(",", ":"))
