@@ -45,7 +45,9 @@ def _lists(document: Document) -> Iterator[Located]:
 
 def _regions(document: Document) -> Iterator[Located]:
     known, home, regions = partitions(), document.data["home_region"], document.data["regions"]
-    for path, region in ((("home_region",), home), *((("regions", n), each) for n, each in enumerate(regions))):
+    places: list[tuple[tuple[str | int, ...], str]] = [(("home_region",), home)]
+    places.extend((("regions", position), each) for position, each in enumerate(regions))
+    for path, region in places:
         if region not in known:
             message = f"{region!r} is no Region of AWS"
             yield located(document.value(path), path, message, suggestion(region, known))
