@@ -39,7 +39,7 @@ def _lists(document: Document) -> Iterator[Located]:
             yield located(document.value(path), path, "is empty: name at least one")
         for position, value in enumerate(found):
             if value in found[:position]:
-                here = (*path, position)
+                here: tuple[str | int, ...] = (*path, position)
                 yield located(document.value(here), here, f"{value!r} stands here twice")
 
 
