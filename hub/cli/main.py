@@ -32,7 +32,12 @@ TRACEBACK = "CORDON_TRACEBACK"
 _SUBCOMMANDS = {
     "demo": ("hub.cli.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
     "simulate": ("hub.cli.simulate", "simulate", "What would Cordon do with these findings?"),
-    "policy": ("hub.cli.policy", "policy", "Check and compile the policy files."),
+    "lab": ("hub.cli.lab", "lab", "A cloud on this machine, with IAM enforced and Cordon deployed in it."),
+    "policy": ("hub.cli.policy", "policy", "Check, compile and publish the policy files."),
+    "organization": ("hub.cli.organization", "organization", "Deploy Cordon into an organisation, or take it away."),
+    "incidents": ("hub.cli.incidents", "incidents", "List the incidents of a deployment."),
+    "release": ("hub.cli.release", "release", "Release an incident's host: put it back as it was."),
+    "switch": ("hub.cli.switch", "switch", "The kill switch: let Cordon only observe, or act again."),
 }
 """Module, name and summary of each subcommand, in the order in which people need them."""
 
@@ -134,5 +139,6 @@ def main() -> None:
     """Contain compromised EC2 instances across an AWS organisation.
 
     Cordon takes GuardDuty findings in, decides by your policy what to do about each, and isolates, protects, snapshots
-    and quarantines the host. Everything here runs on this machine: no AWS account is needed and none is touched.
+    and quarantines the host. demo, simulate, policy check and policy compile run on this machine alone: no AWS account
+    is needed and none is touched. The rest reaches for a deployment, with your credentials.
     """

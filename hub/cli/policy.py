@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cordon policy``: check and compile the policy files.
+"""``cordon policy``: check, compile and publish the policy files.
 
-Exit codes: 0 it compiles, 1 it does not, 2 bad usage.
+Exit codes: 0 it compiles, 1 it does not (or could not be published), 2 bad usage.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from hub.cli.deployed import EXIT_CODES, with_settings
+from hub.deployment.read import errors_of as deployment_errors
 from hub.policy.compile import Compiled, compile_config
-from hub.policy.errors import PolicyErrors
+from hub.policy.errors import Located, PolicyErrors
+
+if TYPE_CHECKING:
+    from hub.deployment.model import DeploymentSettings
 
 _CONFIG = click.option(
     "--config",
@@ -26,9 +33,24 @@ _CONFIG = click.option(
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+_PUBLISH_HELP = f"""Compile the policy files and put them into force in a deployment.
+
+Needs credentials of the hub account (AWS_PROFILE and the like). The functions go by the new policy from the next
+finding on. Prints the digest that is in force now and the one before, which --rollback takes.
+{EXIT_CODES}"""
+
+
+def _digest(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _DIGEST.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no digest: 64 hexadecimal digits, as publish prints them")
+    return value
+
+
 @click.group("policy")
 def policy() -> None:
-    """Check and compile the policy files.
+    """Check, compile and publish the policy files.
 
     They say which findings are answered, how far and how. config/README.md explains every key.
     """
@@ -38,11 +60,11 @@ def policy() -> None:
 @_CONFIG
 @_JSON
 def check(directory: Path, *, as_json: bool) -> None:
-    """Tell everything that is wrong with the policy files.
+    """Tell everything that is wrong with the policy files, and with deployment.yaml where there is one.
 
     Each error is one line, FILE:LINE:COLUMN: PATH: WHAT. Without errors, a summary.
     """
-    compiled = _compile(directory, as_json=as_json, to_stderr=False)
+    compiled = _compile(directory, as_json=as_json, to_stderr=False, beside=deployment_errors(directory))
     if as_json:
         _print_json(_summary(compiled))
         return
@@ -76,9 +98,36 @@ def compile_(directory: Path, output: IO[bytes] | None, *, as_json: bool) -> Non
         click.echo(f"{compiled.digest}  {_plain(output.name)}")
 
 
-def _compile(directory: Path, *, as_json: bool, to_stderr: bool) -> Compiled:
+@policy.command("publish", help=_PUBLISH_HELP, short_help="Put the policy into force in a deployment.")
+@_CONFIG
+@click.option(
+    "--rollback",
+    metavar="DIGEST",
+    callback=_digest,
+    help="Put a bundle that was published before into force again, instead of the policy files.",
+)
+@_JSON
+def publish(directory: Path, rollback: str | None, *, as_json: bool) -> int:
+    """Publish, print what is in force now and what was before, and return the exit code."""
+    data = None if rollback else _compile(directory, as_json=as_json, to_stderr=True).data
+
+    def work(settings: DeploymentSettings) -> int:
+        from hub.organization.hub_account import HubAccount  # noqa: PLC0415  # imports botocore
+        from hub.organization.publishing import put_into_force  # noqa: PLC0415
+
+        now, before = put_into_force(HubAccount.enter(settings), data=data, rollback=rollback or "")
+        if as_json:
+            _print_json({"schema": 1, "errors": [], "digest": now, "before": before})
+        else:
+            click.echo(f"in force  {now}\nbefore    {before or 'nothing'}")
+        return 0
+
+    return with_settings(directory, work, as_json=as_json)
+
+
+def _compile(directory: Path, *, as_json: bool, to_stderr: bool, beside: Sequence[Located] = ()) -> Compiled:
     try:
-        return compile_config(directory)
+        return _compiled(directory, beside)
     except PolicyErrors as error:
         if as_json:
             _print_json({"schema": 1, "errors": error.to_json()})
@@ -88,6 +137,16 @@ def _compile(directory: Path, *, as_json: bool, to_stderr: bool) -> Compiled:
             number = len(error.errors)
             click.echo(f"{number} error{'' if number == 1 else 's'}", err=to_stderr)
         raise click.exceptions.Exit(1) from error
+
+
+def _compiled(directory: Path, beside: Sequence[Located]) -> Compiled:
+    try:
+        compiled = compile_config(directory)
+    except PolicyErrors as error:
+        raise PolicyErrors([*error.errors, *beside]) from error
+    if beside:
+        raise PolicyErrors(beside)
+    return compiled
 
 
 def _summary(compiled: Compiled) -> dict[str, Any]:

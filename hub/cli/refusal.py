@@ -11,16 +11,17 @@ import click
 
 from hub.cli.plain import plain
 
+FAILED = 1
 BAD_USAGE = 2
 
 
-def refuse(errors: Sequence[dict[str, Any]], *, as_json: bool, summary: str = "") -> int:
-    """Print errors, which have at least ``message`` (and ``text`` where there is a place to it); return exit code 2."""
+def refuse(errors: Sequence[dict[str, Any]], *, as_json: bool, summary: str = "", code: int = BAD_USAGE) -> int:
+    """Print errors, which have at least ``message`` (and ``text`` where there is a place to it); return the code."""
     if as_json:
         click.echo(json.dumps({"schema": 1, "errors": list(errors)}, indent=2))
-        return BAD_USAGE
+        return code
     for each in errors:
         click.echo(f"Error: {plain(each.get('text', each['message']))}", err=True)
     if summary:
         click.echo(summary, err=True)
-    return BAD_USAGE
+    return code

@@ -10,9 +10,9 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-from functions.incident.items import CONTROL_KEY, to_item
+from functions.incident.items import CONTROL_KEY, from_item, to_item
 from functions.organization.standing import bundle_key
-from functions.policy.bundle import Bundle
+from functions.policy.bundle import Bundle, BundleError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,6 +47,31 @@ def publish(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, data:
         ContentType="application/json",
         ChecksumSHA256=base64.b64encode(hashlib.sha256(data).digest()).decode(),
     )
+    _point(dynamodb, settings, digest)
+    return digest
+
+
+def rollback(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, digest: str) -> None:
+    """Make a bundle that lies in the bucket the one in force again.
+
+    Raises BundleError, before the pointer moves, if it is not there whole or this version could not read it, and
+    botocore's ClientError.
+    """
+    data = s3.get_object(Bucket=settings.policy_bucket, Key=bundle_key(digest))["Body"].read()
+    found = Bundle.loads(data).digest
+    if found != digest:
+        raise BundleError(f"what lies under {digest[:12]} in the bucket has the digest {found[:12]}")
+    _point(dynamodb, settings, digest)
+
+
+def in_force(dynamodb: DynamoDBClient, settings: Destination) -> str | None:
+    """Return the digest of the bundle in force, or None before the first one."""
+    answer = dynamodb.get_item(TableName=settings.table, Key=to_item(CONTROL_KEY), ConsistentRead=True)
+    bundle = from_item(answer.get("Item", {})).get("bundle")
+    return None if bundle is None else str(bundle)
+
+
+def _point(dynamodb: DynamoDBClient, settings: Destination, digest: str) -> None:
     dynamodb.update_item(
         TableName=settings.table,
         Key=to_item(CONTROL_KEY),
@@ -54,4 +79,3 @@ def publish(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, data:
         ExpressionAttributeNames={"#bundle": "bundle"},
         ExpressionAttributeValues={":digest": {"S": digest}},
     )
-    return digest

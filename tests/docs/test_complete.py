@@ -89,6 +89,9 @@ def test_every_kind_of_log_line_and_field_is_told() -> None:
     assert told == logged()
 
 
+DEPLOYMENT = "docs/reference/deployment.md"
+
+
 def variables() -> set[str]:
     """Return the names of the variables that are read."""
     tree = ast.parse(Path(ROOT / "functions" / "settings.py").read_text(encoding="utf-8"))
@@ -97,7 +100,7 @@ def variables() -> set[str]:
 
 
 def test_the_variables_are_those_of_the_settings() -> None:
-    told = table("README.md", "variable")
+    told = table(DEPLOYMENT, "variable")
     assert set(told) == variables()
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({})
@@ -106,7 +109,7 @@ def test_the_variables_are_those_of_the_settings() -> None:
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
-    told = table("README.md", "variable")
+    told = table(DEPLOYMENT, "variable")
     given = {
         "AWS_REGION": "eu-west-1",
         "CORDON_ORGANIZATION": "o-exampleorgid",
@@ -116,7 +119,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     settings = Settings.from_env({**{name: "example" for name in told if not told[name].startswith("no")}, **given})
     assert told["CORDON_LEASE_SECONDS"].startswith(f"no, {settings.lease_seconds} |")
     assert told["CORDON_CEILING_PER_HOUR"].startswith(f"no, {settings.ceiling_per_hour} |")
-    roles = table("README.md", "role")
+    roles = table(DEPLOYMENT, "role")
     for purpose in ("contain", "release"):
         assert roles[settings.role_arn("aws", "111122223333", purpose)].startswith(
             f"`{settings.external_id('111122223333')}`"

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands for a real deployment share: where its settings are, and one border for what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hub.cli.refusal import FAILED, refuse
+
+if TYPE_CHECKING:
+    from hub.deployment.model import DeploymentSettings
+
+CONFIG = click.option(
+    "--config",
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("config"),
+    show_default=True,
+    help="Directory of the settings and the policy files.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0  done
+  1  not done: AWS or Cordon refused, and the sentence says why
+  2  bad usage, or settings that are wrong
+"""
+
+
+def with_settings(directory: Path, work: Callable[[DeploymentSettings], int], *, as_json: bool) -> int:
+    """Read the settings and do the work; return its exit code, 1 for what AWS or Cordon refuses, 2 for bad settings."""
+    from functions.aws import errors  # noqa: PLC0415  # botocore takes its time
+    from hub.deployment.read import read_settings  # noqa: PLC0415
+    from hub.organization.errors import OrganizationError  # noqa: PLC0415
+    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
+
+    try:
+        return work(read_settings(directory))
+    except PolicyErrors as error:
+        return refuse(error.to_json(), as_json=as_json, summary="The settings are wrong: nothing was done.")
+    except OrganizationError as error:
+        return refuse([{"message": str(error)}], as_json=as_json, code=FAILED)
+    except errors.AwsError as error:
+        return refuse([{"message": errors.message(error)}], as_json=as_json, code=FAILED)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CDK CLI, as a program that is started and watched. What it prints goes straight to the person.
+
+The CLI is pinned by package-lock.json, the Node.js it runs on comes from pip. Nothing is sent to anybody but AWS:
+notices and telemetry are off.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.organization.errors import NotThereError
+from hub.organization.parts import Stack
+
+_STDERR = 2
+APP = "hub.stacks.app"
+CONFIG = "CORDON_CONFIG"
+"""Variable by which the CDK app learns where the settings are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where the programs are: ``root`` is the project's folder."""
+
+    root: Path
+
+    @property
+    def cdk(self) -> Path:
+        """The CDK CLI."""
+        return self.root / "node_modules" / ".bin" / "cdk"
+
+    def search_path(self) -> str:
+        """Return the PATH that Node.js is looked for in: beside this Python first."""
+        return os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+
+
+def project() -> Tools:
+    """Return the tools of the checkout that this code is in."""
+    return Tools(Path(__file__).resolve().parents[2])
+
+
+def deploying(stacks: Sequence[Stack], *, ask: bool) -> list[str]:
+    """Return the arguments that deploy stacks; with ``ask`` the CDK shows what widens access and waits for a yes."""
+    approval = "broadening" if ask else "never"
+    return ["deploy", *_called(stacks), "--exclusively", "--require-approval", approval]
+
+
+def destroying(stacks: Sequence[Stack]) -> list[str]:
+    """Return the arguments that delete stacks; whoever calls has asked already."""
+    return ["destroy", *_called(stacks), "--exclusively", "--force"]
+
+
+def run(tools: Tools, arguments: Sequence[str], config: Path, *, to_stderr: bool = False) -> int:
+    """Run the CDK CLI, let it print (to standard error if so told), and return its exit code.
+
+    Raises NotThereError where the CLI is not installed.
+    """
+    if not tools.cdk.is_file():
+        raise NotThereError(f"the CDK CLI is not at {tools.cdk}: make setup-deploy installs it")
+    command = [str(tools.cdk), *arguments, "--app", shlex.join([sys.executable, "-m", APP]), "--no-notices"]
+    sys.stdout.flush()  # what was printed before comes before
+    done = subprocess.run(  # noqa: S603  # the arguments are made here, of names that were checked
+        command, cwd=tools.root, env=_environment(tools, config), stdout=_STDERR if to_stderr else None, check=False
+    )
+    return done.returncode
+
+
+def _environment(tools: Tools, config: Path) -> Mapping[str, str]:
+    return {
+        **os.environ,
+        "PATH": tools.search_path(),
+        CONFIG: str(config.resolve()),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+
+
+def _called(stacks: Sequence[Stack]) -> list[str]:
+    return [stack.construct for stack in stacks]

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether CloudFormation can go on from how the last deployment ended.
+
+One that was broken off can mostly be run again; this says when not, and what to do then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from functions import names
+from functions.aws import errors
+from hub.organization.check import Answer, Ground, not_checked, ok, problem
+from hub.organization.parts import Part, Stack, stacks_of
+
+_STUCK = {
+    "ROLLBACK_FAILED": "delete the stack in CloudFormation, keeping what can't be deleted, then deploy again",
+    "DELETE_FAILED": "delete the stack in CloudFormation, keeping what can't be deleted, then deploy again",
+    "UPDATE_ROLLBACK_FAILED": "continue the rollback in CloudFormation (aws cloudformation continue-update-rollback), "
+    "then deploy again",
+}
+_REMEDY = "allow cloudformation:DescribeStacks, dynamodb:DescribeTable, s3:ListBucket, logs:DescribeLogGroups"
+_MADE_ANEW = {"absent", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}
+"""The CDK deletes what a first deployment that failed left of the stack itself, and makes it anew."""
+
+
+def state_of(ground: Ground, stack: Stack) -> str:
+    """Return a stack's status, or ``absent``; raise what CloudFormation raises."""
+    client = ground.caller.client("cloudformation", stack.region)
+    try:
+        return str(client.describe_stacks(StackName=stack.name)["Stacks"][0]["StackStatus"])
+    except errors.AwsError as error:
+        if errors.code(error) == "ValidationError" and "does not exist" in errors.message(error):
+            return "absent"
+        raise
+
+
+def states(ground: Ground, stacks: Iterable[Stack]) -> list[Answer]:
+    """Check that every stack is in a state that can be deployed from."""
+    answers = []
+    for stack in stacks:
+        try:
+            state = state_of(ground, stack)
+        except errors.AwsError as error:
+            answers.append(not_checked("stacks", error, "allow cloudformation:DescribeStacks"))
+            continue
+        if state in _STUCK:
+            answers.append(problem("stacks", f"{stack.name} in {stack.region} is {state}", _STUCK[state]))
+        elif state.endswith("_IN_PROGRESS") and state not in _MADE_ANEW:
+            answers.append(problem("stacks", f"{stack.name} in {stack.region} is {state}", "wait until it has ended"))
+    return answers or [ok("stacks", "no stack is being changed or stuck")]
+
+
+def leftovers(ground: Ground) -> list[Answer]:
+    """Check, where there is no hub stack, that no earlier one left what it keeps: the names are taken then."""
+    settings = ground.settings
+    (hub,) = stacks_of(settings, (Part.HUB,))
+    try:
+        if state_of(ground, hub) not in _MADE_ANEW:
+            return [ok("leftovers", f"{hub.name} exists, what bears its names is its own")]
+        left = _left(ground)
+    except errors.AwsError as error:
+        return [not_checked("leftovers", error, _REMEDY)]
+    remedy = (
+        "take them in again with cdk import, remove them by hand, or choose another qualifier: see What stays in "
+        "docs/rollout.md"
+    )
+    return [problem("leftovers", f"{each} exists without the stack {hub.name}", remedy) for each in left] or [
+        ok("leftovers", "nothing is left of an earlier deployment")
+    ]
+
+
+def _left(ground: Ground) -> list[str]:
+    settings, found = ground.settings, []
+    table = names.table(settings.qualifier)
+    try:
+        ground.caller.client("dynamodb").describe_table(TableName=table)
+        found.append(f"the table {table}")
+    except errors.AwsError as error:
+        if errors.code(error) != "ResourceNotFoundException":
+            raise
+    for bucket in (names.policy_bucket, names.evidence_bucket):
+        name = bucket(settings.qualifier, settings.hub, settings.home_region)
+        try:
+            ground.caller.client("s3").head_bucket(Bucket=name)
+            found.append(f"the bucket {name}")
+        except errors.AwsError as error:
+            if errors.code(error) not in {"404", "NoSuchBucket"}:
+                raise
+    pages = ground.caller.client("logs").get_paginator("describe_log_groups")
+    for page in pages.paginate(logGroupNamePrefix=names.log_group(settings.qualifier, "")):
+        found += [f"the log group {group['logGroupName']}" for group in page["logGroups"]]
+    return found

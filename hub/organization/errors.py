@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between an operator and a deployment.
+
+OrganizationError            base; its text is a sentence for a person
+├── CredentialsError         there are none, they don't work, or they are of another account
+├── NotThereError            the deployment lacks what was asked for: a stack, the table, an incident, a bundle
+└── RefusedError             Cordon or AWS refused; nothing was changed by this command
+"""
+
+from __future__ import annotations
+
+
+class OrganizationError(Exception):
+    """Base of the errors of this package."""
+
+
+class CredentialsError(OrganizationError):
+    """There are no credentials, they don't work, or they are of another account."""
+
+
+class NotThereError(OrganizationError):
+    """The deployment lacks what was asked for."""
+
+
+class RefusedError(OrganizationError):
+    """It was refused, and nothing was changed by this command."""

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Have a host released: the release function is asked, and nobody else puts anything back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.config import Config
+
+from functions import names
+from hub.organization.errors import OrganizationError, RefusedError
+from hub.organization.hub_account import HubAccount, reaching
+
+_LONGEST_SECONDS = 900
+"""A Lambda function runs no longer than this."""
+
+
+def release(hub: HubAccount, incident: str, *, by: str) -> dict[str, Any]:
+    """Ask for the release of an incident's host and return what the function answers.
+
+    One call and no repetition: a release that timed out may be under way, and can be asked for again. The answer has
+    ``incident``, ``state``, ``reason`` and ``items``. Raises RefusedError with the function's words, OrganizationError.
+    """
+    function = names.function(hub.settings.qualifier, names.RELEASE)
+    with reaching(f"function {function}", hub.settings):
+        client = hub.caller.client(
+            "lambda", config=Config(read_timeout=_LONGEST_SECONDS, retries={"total_max_attempts": 1})
+        )
+        answer = client.invoke(FunctionName=function, Payload=json.dumps({"incident": incident, "by": by}).encode())
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise OrganizationError(f"function {function} failed: {document.get('errorMessage', document)}")
+    if document["error"] is not None:
+        raise RefusedError(document["error"])
+    return document

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The member template as a build artefact, for those who roll out by other means than StackSets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from hub.deployment.model import DeploymentSettings
+from hub.organization.cdk import project
+from hub.organization.errors import NotThereError
+
+
+def template(settings: DeploymentSettings, *, drill: bool) -> Mapping[str, Any]:
+    """Return the template of the member accounts, or of the drill range, with every value of the settings in it.
+
+    Raises NotThereError where the CDK is not installed.
+    """
+    node = shutil.which("node", path=project().search_path())
+    if node is None or find_spec("aws_cdk") is None:
+        raise NotThereError("the CDK is not installed: make setup-deploy adds it, with the Node.js it runs on")
+    os.environ.setdefault("JSII_NODE", node)  # by which the CDK's library finds the one beside this Python
+    from member_stacks.drill import drill_template  # noqa: PLC0415  # the CDK takes seconds to import
+    from member_stacks.props import MemberProps  # noqa: PLC0415
+    from member_stacks.template import member_template  # noqa: PLC0415
+
+    if drill:
+        return drill_template(settings.qualifier)
+    props = MemberProps(
+        qualifier=settings.qualifier,
+        organization=settings.organization,
+        hub_account=settings.hub,
+        forensics_account=settings.forensics,
+        regions=settings.regions,
+        identity=settings.rollout.identity,
+    )
+    return member_template(props)
+
+
+def spelt(document: Mapping[str, Any], *, pretty: bool) -> str:
+    """Return a template as text: in as few characters as JSON takes, as in the stack set, or for people to read."""
+    if pretty:
+        return json.dumps(document, indent=2) + "\n"
+    return json.dumps(document, separators=(",", ":"))
