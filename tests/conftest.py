@@ -19,9 +19,12 @@ from tests.stage import Stage, staged
 CONFIG = Path(__file__).parents[1] / "config"
 
 
-def pytest_runtest_setup() -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     # Unix sockets stay: the runner's own processes talk by them.
-    pytest_socket.disable_socket(allow_unix_socket=True)
+    if item.get_closest_marker("lab"):
+        pytest_socket.socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
+    else:
+        pytest_socket.disable_socket(allow_unix_socket=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

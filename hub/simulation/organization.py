@@ -7,6 +7,7 @@ It works on moto's backends directly: a hundred boto3 calls would take longer th
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,8 @@ def build(spec: WorldSpec, names: Names, now: datetime) -> None:
         spec.organization.forensics: Account(name="forensics"),
     }
     accounts = {**special, **spec.accounts}
-    _build_organization(spec, accounts)
+    named = {account_id: (account.name, account.ou) for account_id, account in accounts.items()}
+    build_organization(spec.organization.id, MANAGEMENT, named)
     _build_hub(names)
     for account in accounts:
         # The hub and the forensics account are members too: StackSets reach everyone but the management account.
@@ -33,21 +35,22 @@ def build(spec: WorldSpec, names: Names, now: datetime) -> None:
     MemberBuilder(spec, now).build()
 
 
-def _build_organization(spec: WorldSpec, accounts: dict[str, Account]) -> None:
+def build_organization(organization: str, management: str, accounts: Mapping[str, tuple[str, str]]) -> None:
+    """Make an organisation with the ids given; ``accounts``: id -> name and path of the OU."""
     from moto.organizations import utils  # noqa: PLC0415 - importing moto is slow
     from moto.organizations.models import organizations_backends  # noqa: PLC0415
 
-    backend: Any = organizations_backends[MANAGEMENT]["aws"]
+    backend: Any = organizations_backends[management]["aws"]
     patches = Patches()
     try:
-        patches.replace(utils, "make_random_org_id", lambda: spec.organization.id)
-        patches.replace(utils, "make_random_account_id", lambda: MANAGEMENT)
+        patches.replace(utils, "make_random_org_id", lambda: organization)
+        patches.replace(utils, "make_random_account_id", lambda: management)
         backend.create_organization("us-east-1", FeatureSet="ALL")
         units = {"/": backend.org.root_id}
-        for account_id, account in accounts.items():
+        for account_id, (name, ou) in accounts.items():
             patches.replace(utils, "make_random_account_id", lambda account_id=account_id: account_id)
-            backend.create_account(AccountName=account.name, Email=f"{account_id}@example.com")
-            backend.get_account_by_id(account_id).parent_id = _unit(backend, units, account.ou)
+            backend.create_account(AccountName=name, Email=f"{account_id}@example.com")
+            backend.get_account_by_id(account_id).parent_id = _unit(backend, units, ou)
     finally:
         patches.undo()
 

@@ -7,6 +7,8 @@ here, never a quiet "no match". It takes an unknown operator or key in a policy,
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import shutil
 import subprocess
@@ -78,22 +80,43 @@ class _Documents:
         return None if document is None else self.number(document)
 
 
+class _Program:
+    """The program, running: its start takes longer than a hundred evaluations."""
+
+    def __init__(self) -> None:
+        node = str(_NODE) if _NODE.exists() else shutil.which("node")
+        assert node, "Node.js comes with the environment"
+        self._process = subprocess.Popen(  # noqa: S603 — our own program
+            [node, str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        atexit.register(self.close)
+
+    def evaluate(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(batch) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        if not line:
+            raise SimulatorError("the simulator ended; what it wrote to standard error says why")
+        verdicts: list[dict[str, Any]] = json.loads(line)
+        return verdicts
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@functools.cache
+def _program() -> _Program:
+    return _Program()
+
+
 def simulate(cases: Sequence[Case]) -> list[bool]:
     """Tell of each case whether it is allowed; raise SimulatorError for any that can't be evaluated."""
     documents = _Documents()
     simulations = [_simulation(case, documents) for case in cases]
-    node = str(_NODE) if _NODE.exists() else shutil.which("node")
-    assert node, "node comes with the environment: requirements/dev.txt"
-    ended = subprocess.run(  # noqa: S603 — our own program, with our own input
-        [node, str(_PROGRAM)],
-        input=json.dumps({"documents": documents.all, "simulations": simulations}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ended.returncode:
-        raise SimulatorError(ended.stderr)
-    verdicts = json.loads(ended.stdout)
+    verdicts = _program().evaluate({"documents": documents.all, "simulations": simulations})
     for case, verdict in zip(cases, verdicts, strict=True):
         if verdict["error"] is not None or verdict["ignored"]:
             what = verdict["error"] or f"the action has no such keys: {verdict['ignored']}"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.simulation.clock import SimulatedClock
+from functions.clock import Clock
 from hub.simulation.corrections import groups, instances, interfaces, scaling, snapshots, store, types
 from hub.simulation.patches import Patches
 
 
-def correct(patches: Patches, clock: SimulatedClock) -> None:
+def correct(patches: Patches, clock: Clock) -> None:
     """Apply every correction; ``patches`` undoes them."""
     from moto.ec2.models.amis import AmiBackend  # noqa: PLC0415 - importing moto is slow
 

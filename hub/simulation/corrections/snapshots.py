@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.simulation.clock import SimulatedClock
+from functions.clock import Clock
 from hub.simulation.corrections.refusals import ec2_error
 from hub.simulation.patches import Patches
 
 
-def correct(patches: Patches, clock: SimulatedClock) -> None:
+def correct(patches: Patches, clock: Clock) -> None:
     """Replace how snapshots are made and listed."""
     from moto.core.responses import ActionResult  # noqa: PLC0415 - importing moto is slow
     from moto.ec2.models.elastic_block_store import EBSBackend  # noqa: PLC0415

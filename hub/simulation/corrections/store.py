@@ -7,13 +7,13 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.simulation.clock import SimulatedClock
+from functions.clock import Clock
 from hub.simulation.patches import Patches
 
 _REMEMBERED = timedelta(minutes=10)
 
 
-def correct(patches: Patches, clock: SimulatedClock) -> None:
+def correct(patches: Patches, clock: Clock) -> None:
     """Replace TransactWriteItems, of which moto ignores the ClientRequestToken."""
     from moto.dynamodb.exceptions import DynamodbException  # noqa: PLC0415 - importing moto is slow
     from moto.dynamodb.responses import DynamoHandler  # noqa: PLC0415

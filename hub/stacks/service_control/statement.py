@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 Statement = Mapping[str, object]
@@ -30,6 +31,21 @@ def deny(
     }
 
 
+class PolicyTooLongError(Exception):
+    """A service control policy is longer than Organizations takes: every principal that is let past is named often."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__(
+            f"a service control policy has {characters} characters, and Organizations takes {SIZE_LIMIT}: "
+            "name fewer or shorter patterns in guard.break_glass"
+        )
+        self.characters = characters
+
+
 def document(*statements: Statement) -> dict[str, object]:
-    """Return the policy of these statements."""
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+    """Return the policy of these statements; raise PolicyTooLongError."""
+    policy: dict[str, object] = {"Version": "2012-10-17", "Statement": list(statements)}
+    characters = len(json.dumps(policy, separators=(",", ":")))
+    if characters > SIZE_LIMIT:
+        raise PolicyTooLongError(characters)
+    return policy

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every path that a containment and a release can take, walked once, with every AWS call watched."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.simulation.world_spec import Eni, Instance
+from tests.authorization.watched import Watched, watching
+from tests.finding.findings import asff
+from tests.intake.policies import C2, TOR, policy
+from tests.intake.test_accounts import publish_directory
+from tests.release.shapes import SHAPES, Shape
+from tests.stage import INSTANCE, REGION, Stage, instance, staged
+
+SECOND = "i-0000000000000002"
+HOST = instance(enis=(Eni(), Eni(("db",))), volumes=2, tags={"status": "live"})
+NEXT = {"finding": "b" * 32}
+DENIED = "=UnauthorizedOperation"
+
+
+def _contain(stage: Stage, seen: Watched) -> None:
+    del seen
+    stage.deliver(asff(C2))
+
+
+def _release(stage: Stage, seen: Watched) -> None:
+    seen.function = "release"
+    for incident in stage.deployment.incidents():
+        stage.deployment.release(incident.id)
+    seen.function = "intake"
+
+
+def _both(stage: Stage, seen: Watched) -> None:
+    _contain(stage, seen)
+    _release(stage, seen)
+
+
+def _second_host(stage: Stage, seen: Watched) -> None:
+    """Another host meets the group that the first one's incident recorded."""
+    stage.deliver(asff(C2))
+    stage.deliver(asff(C2, instances=[SECOND], **NEXT))
+    _release(stage, seen)
+
+
+def _spoilt_group(stage: Stage, seen: Watched) -> None:
+    """Somebody adds a rule to the recorded group, so that the next host needs another."""
+    stage.deliver(asff(C2))
+    (group,) = {each for eni in stage.host()["enis"] for each in eni["groups"]}
+    stage.visitor().authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
+    )
+    stage.deliver(asff(C2, instances=[SECOND], **NEXT))
+    _release(stage, seen)
+
+
+def _attached_later(stage: Stage, seen: Watched) -> None:
+    """An interface and a volume come to the host after it was contained, and a finding with them."""
+    stage.deliver(asff(C2))
+    ec2 = stage.visitor()
+    host = ec2.describe_instances(InstanceIds=[INSTANCE])["Reservations"][0]["Instances"][0]
+    made = ec2.create_network_interface(SubnetId=host["SubnetId"], Groups=[stage.group("app")])
+    interface = made["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=INSTANCE, DeviceIndex=5)
+    volume = ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}a")["VolumeId"]
+    ec2.attach_volume(VolumeId=volume, InstanceId=INSTANCE, Device="/dev/sdz")
+    stage.deliver(asff(C2, **NEXT))
+    _release(stage, seen)
+
+
+def _release_twice(*faults: str) -> Callable[[Stage, Watched], None]:
+    """Return a path on which a release meets these faults and is asked for again without them."""
+
+    def walk(stage: Stage, seen: Watched) -> None:
+        stage.deliver(asff(C2))
+        stage.meet(*faults)
+        _release(stage, seen)
+        stage.meet()
+        _release(stage, seen)
+
+    return walk
+
+
+def _prepared(shape: Shape) -> Callable[[Stage, Watched], None]:
+    def walk(stage: Stage, seen: Watched) -> None:
+        shape.prepare(stage)
+        _both(stage, seen)
+
+    return walk
+
+
+def _newcomer(stage: Stage, seen: Watched) -> None:
+    """The account is too new for the directory, so that it is looked up."""
+    del seen
+    publish_directory(stage, {})
+    stage.deliver(asff(C2))
+
+
+def _observe(stage: Stage, seen: Watched) -> None:
+    del seen
+    stage.deliver(asff(TOR))
+
+
+@dataclass(frozen=True)
+class Path:
+    """One path. ``access``: what policy lets investigators do, as YAML; None: as the shipped policy has it."""
+
+    walk: Callable[[Stage, Watched], None] = _both
+    hosts: Sequence[Instance] = (HOST,)
+    faults: Sequence[str] = ()
+    access: str | None = None
+
+
+_OF_OLD = {"status": "live", "cordon:incident": "inc-of-old"}
+_FOUND = {
+    "with earlier values of every tag": Shape(
+        instance(tags=_OF_OLD, volumes=2), tags={"eni0": _OF_OLD, "vol0": _OF_OLD, "vol1": {"status": "isolated"}}
+    ),
+    **{name: SHAPES[name] for name in ("four interfaces", "spot", "protected already")},
+}
+"""Of the shapes that hosts are found in, those for which AWS is asked something else."""
+
+PATHS: Mapping[str, Path] = {
+    # The shipped policy lets investigators in by CIDR; EC2 asks the same for a prefix list or a group.
+    "a fresh host": Path(),
+    "another host, for which the group is there": Path(_second_host, (HOST, instance(SECOND))),
+    "the recorded group has a rule too many": Path(_spoilt_group, (HOST, instance(SECOND))),
+    "nobody is let in": Path(access="{}"),
+    "observed": Path(_observe, access="{}"),
+    "an account that the directory lacks": Path(_newcomer),
+    "what comes later": Path(_attached_later),
+    **{f"found {name}": Path(_prepared(shape), (shape.host,)) for name, shape in _FOUND.items()},
+    "the set of snapshots is refused": Path(faults=["ec2:CreateSnapshots=SnapshotLimitExceeded"]),
+    "the set of snapshots times out": Path(faults=["ec2:CreateSnapshots=timeout-after"]),
+    "tags one by one": Path(faults=["ec2:CreateTags=TagLimitExceeded*1"]),
+    "the process dies when the group is made": Path(faults=["ec2:RevokeSecurityGroupEgress=crash-before"]),
+    "the process dies after the swap": Path(faults=["ec2:ModifyNetworkInterfaceAttribute=crash-after"]),
+    "a release that leaves groups and attributes": Path(
+        _release_twice(
+            "ec2:ModifyNetworkInterfaceAttribute=RequestLimitExceeded*20",
+            "ec2:ModifyInstanceAttribute=RequestLimitExceeded*40",
+        )
+    ),
+    "a release that leaves tags": Path(
+        _release_twice("ec2:DeleteTags=RequestLimitExceeded*40", "ec2:CreateTags=RequestLimitExceeded*40")
+    ),
+}
+
+
+@functools.cache
+def walked(name: str, bundle: bytes) -> Watched:
+    """Return what was seen on one path, in every role."""
+    path = PATHS[name]
+    seen = Watched()
+    own = policy(f"steps: {{isolate: {{access: {path.access}}}}}\n") if path.access is not None else bundle
+    with staged(own, *path.hosts, faults=path.faults, warm=False) as stage, watching(stage, seen):
+        path.walk(stage, seen)
+    return seen

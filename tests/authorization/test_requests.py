@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What EC2 asks IAM for a call: nothing invented, nothing required left out, nothing unknown let through."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import botocore.session
+import jmespath
+import pytest
+
+from hub.authorization.involved import ATTRIBUTES, ID_PREFIXES, INVOLVED
+from hub.authorization.requests import Place, Request, UnknownOperationError, requests_of
+from tests.authorization import reference
+from tests.authorization.golden import same_as_golden
+
+PLACE = Place(
+    "aws",
+    "111122223333",
+    "eu-west-1",
+    owner={"vpc-shared": "444455556666", "sg-theirs": "444455556666"}.get,
+    volumes=lambda instance: {"/dev/xvda": "vol-root", "/dev/sdf": "vol-data"} if instance == "i-host" else {},
+    host={"eni-on": "i-host", "eni-attach-on": "i-host"}.get,
+    attachment={"eni-attach-on": "eni-on"}.get,
+)
+TAGS = {"sg-ours": {"status": "isolated"}, "vol-data": {"team": "blue"}}
+ISOLATED = [{"Key": "status", "Value": "isolated"}]
+
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "reading knows no resource": ("DescribeInstances", {"InstanceIds": ["i-host"]}),
+    "an attribute is read of an instance": ("DescribeInstanceAttribute", {"InstanceId": "i-host", "Attribute": "x"}),
+    "a switch": ("ModifyInstanceAttribute", {"InstanceId": "i-host", "DisableApiTermination": {"Value": True}}),
+    "user data": ("ModifyInstanceAttribute", {"InstanceId": "i-host", "UserData": {"Value": b"#!"}}),
+    "user data, the older way": (
+        "ModifyInstanceAttribute",
+        {"InstanceId": "i-host", "Attribute": "userData", "Value": "x"},
+    ),
+    "volumes by device": (
+        "ModifyInstanceAttribute",
+        {"InstanceId": "i-host", "BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {}}, {"DeviceName": "x"}]},
+    ),
+    "a swap, and the host behind it": (
+        "ModifyNetworkInterfaceAttribute",
+        {"NetworkInterfaceId": "eni-on", "Groups": ["sg-ours", "sg-theirs"]},
+    ),
+    "a group in a shared VPC": (
+        "CreateSecurityGroup",
+        {
+            "VpcId": "vpc-shared",
+            "TagSpecifications": [
+                {"ResourceType": "security-group", "Tags": ISOLATED},
+                {"ResourceType": "vpc", "Tags": [{"Key": "not", "Value": "asked"}]},
+            ],
+        },
+    ),
+    "rules": ("AuthorizeSecurityGroupIngress", {"GroupId": "sg-ours", "IpPermissions": []}),
+    "the set of an instance": (
+        "CreateSnapshots",
+        {
+            "InstanceSpecification": {"InstanceId": "i-host"},
+            "TagSpecifications": [{"ResourceType": "snapshot", "Tags": ISOLATED}],
+        },
+    ),
+    "the set of an unknown instance": ("CreateSnapshots", {"InstanceSpecification": {"InstanceId": "i-other"}}),
+    "tags on many": ("CreateTags", {"Resources": ["i-host", "eni-on", "vol-data"], "Tags": ISOLATED}),
+    "a key without a value": ("DeleteTags", {"Resources": ["snap-x"], "Tags": [{"Key": "status"}]}),
+    "every tag": ("DeleteTags", {"Resources": ["snap-x"]}),
+    "shared, as a structure": (
+        "ModifySnapshotAttribute",
+        {"SnapshotId": "snap-x", "CreateVolumePermission": {"Add": [{"UserId": "9"}], "Remove": [{"Group": "all"}]}},
+    ),
+    "shared, as lists": (
+        "ModifySnapshotAttribute",
+        {"SnapshotId": "snap-x", "Attribute": "x", "OperationType": "add", "UserIds": ["9"]},
+    ),
+    "detached": ("DetachNetworkInterface", {"AttachmentId": "eni-attach-on"}),
+    "a new root volume": ("CreateReplaceRootVolumeTask", {"InstanceId": "i-host", "SnapshotId": "snap-x"}),
+}
+
+
+def _asked(operation: str, parameters: dict[str, Any]) -> tuple[Request, ...]:
+    return requests_of(operation, parameters, PLACE, lambda name: TAGS.get(name, {}))
+
+
+def test_what_is_asked() -> None:
+    lines = []
+    for name, call in CALLS.items():
+        lines += [f"{name}: {call[0]}"]
+        for request in _asked(*call):
+            context = {key: value for key, value in request.context.items() if key.lower()[-6:] != "region"}
+            shown = "".join(f"\n      {key} = {value}" for key, value in sorted(context.items()))
+            lines.append(f"  {request.action} on {request.resource}{shown}")
+    same_as_golden("requests.txt", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_key_is_one_that_the_action_knows(name: str) -> None:
+    for request in _asked(*CALLS[name]):
+        kind = None if request.resource == "*" else request.resource.split(":")[5].split("/")[0]
+        known = reference.condition_keys(request.action, kind) | {"aws:RequestedRegion"}
+        unknown = {key for key in request.context if key not in known and f"{key.partition('/')[0]}/" not in known}
+        assert not unknown, request
+
+
+@pytest.mark.parametrize("operation", INVOLVED)
+def test_the_table_has_what_the_reference_requires_and_nothing_that_it_does_not_know(operation: str) -> None:
+    of_table = {involved.kind for involved in INVOLVED[operation] if involved.kind}
+    if operation in ("CreateTags", "DeleteTags"):
+        assert set(ID_PREFIXES.values()) <= reference.resource_types(f"ec2:{operation}")
+        return
+    assert of_table <= reference.resource_types(f"ec2:{operation}")
+    assert of_table >= reference.resource_types(f"ec2:{operation}", required=True)
+    assert bool(of_table) is bool(reference.resource_types(f"ec2:{operation}"))
+
+
+@pytest.mark.parametrize("operation", INVOLVED)
+def test_every_path_is_one_of_parameters_that_the_call_has(operation: str) -> None:
+    shape = _ec2().operation_model(operation).input_shape
+    paths = [involved.ids for involved in INVOLVED[operation] if involved.ids]
+    for path in [*paths, *ATTRIBUTES.get(operation, {})]:
+        assert jmespath.search(path, _filled(shape)), f"{operation} has no {path}"
+
+
+def test_what_is_not_known_is_an_error() -> None:
+    for operation, parameters in (
+        ("RunInstances", {}),
+        ("CreateTags", {"Resources": ["tgw-1"], "Tags": ISOLATED}),
+        ("ModifyInstanceAttribute", {"InstanceId": "i-host"}),
+    ):
+        with pytest.raises(UnknownOperationError) as caught:
+            _asked(operation, parameters)
+        assert caught.value.operation == operation
+
+
+def test_another_partition() -> None:
+    asked = requests_of("DeleteSnapshot", {"SnapshotId": "snap-x"}, Place("aws-cn", "1", "cn-north-1"), lambda _: {})
+    assert [each.resource for each in asked] == ["arn:aws-cn:ec2:cn-north-1::snapshot/snap-x"]
+
+
+@functools.cache
+def _ec2() -> Any:
+    return botocore.session.get_session().get_service_model("ec2")
+
+
+def _filled(shape: Any, depth: int = 0) -> Any:
+    """Return parameters that have every member of a shape."""
+    if shape.type_name == "structure":
+        return {name: _filled(each, depth + 1) for name, each in shape.members.items()} if depth < 5 else {}
+    if shape.type_name == "list":
+        return [_filled(shape.member, depth + 1)]
+    return "x"

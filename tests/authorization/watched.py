@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The product watched while it works in the simulation: for each AWS call, what IAM would be asked just then.
+
+The questions are made up before the call is answered, faults included: what AWS refuses has been asked for too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.authorization.requests import Place, Request, requests_of
+from hub.simulation.callers import scope
+from tests.stage import Stage
+
+_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
+
+
+@dataclass(frozen=True)
+class Session:
+    """How a member role was assumed."""
+
+    role: str
+    name: str
+    incident: str
+    tags: Mapping[str, str]
+    policy: Mapping[str, Any]
+
+    @property
+    def purpose(self) -> str:
+        return self.role.rpartition("-")[2]
+
+
+@dataclass(frozen=True)
+class MemberCall:
+    """A call in a member account: under which session, and what EC2 asks IAM for it."""
+
+    session: Session
+    operation: str
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True)
+class HubCall:
+    """A call of a function in the hub."""
+
+    function: str
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass
+class Watched:
+    """What was seen. ``function``: which of the hub's functions runs now."""
+
+    function: str = "intake"
+    members: list[MemberCall] = field(default_factory=list)
+    hub: list[HubCall] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@contextmanager
+def watching(stage: Stage, seen: Watched) -> Iterator[Watched]:
+    """Note every call that the stage's product makes."""
+    transport: Any = stage.simulation.transport
+    perform = transport._perform  # noqa: SLF001 — the one place where call and signature are known
+
+    def watched(delivery: Any, sent: Any, request: Any) -> Any:
+        key, region = scope({name: _text(value) for name, value in request.headers.items()})
+        with seen.lock:
+            session = seen.sessions.get(str(key))
+        if session is None:
+            with seen.lock:
+                seen.hub.append(HubCall(seen.function, sent.service, sent.operation, dict(sent.parameters)))
+        else:
+            assert sent.service == "ec2", sent
+            with transport.lock:
+                place, tags = _place(session.role.split(":")[4], str(region))
+                asked = requests_of(sent.operation, sent.parameters, place, tags)
+            with seen.lock:
+                seen.members.append(MemberCall(session, sent.operation, asked))
+        answer = perform(delivery, sent, request)
+        if sent.operation == "AssumeRole" and (found := _KEY.search(answer[2])):
+            with seen.lock:
+                seen.sessions[found[1].decode()] = _session(sent.parameters)
+        return answer
+
+    transport._perform = watched  # noqa: SLF001 — as above
+    try:
+        yield seen
+    finally:
+        transport._perform = perform  # noqa: SLF001 — as above
+
+
+def _session(parameters: Mapping[str, Any]) -> Session:
+    return Session(
+        role=parameters["RoleArn"],
+        name=parameters["RoleSessionName"],
+        incident=parameters["SourceIdentity"],
+        tags={tag["Key"]: tag["Value"] for tag in parameters["Tags"]},
+        policy=json.loads(parameters["Policy"]),
+    )
+
+
+def _place(account: str, region: str) -> tuple[Place, Any]:
+    """Return what EC2 knows of an account and Region just now, and the tags that things have there."""
+    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
+
+    backend: Any = ec2_backends[account][region]
+
+    def volumes(instance: str) -> Mapping[str, str]:
+        found = backend.get_instance_by_id(instance)
+        return {device: each.volume_id for device, each in found.block_device_mapping.items()} if found else {}
+
+    def host(interface: str) -> str | None:
+        found = backend.enis.get(interface)
+        return found.instance.id if found is not None and found.instance is not None else None
+
+    return Place("aws", account, region, volumes=volumes, host=host), lambda name: dict(backend.tags.get(name, {}))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
