@@ -11,6 +11,7 @@ CONTAIN = "contain"
 RELEASE = "release"
 IDENTITY = "identity"
 INTAKE = "intake"
+OPERATOR = "operator"
 WATCH = "watch"
 
 STATUS_TAG = "status"
@@ -60,7 +61,7 @@ def denied_tag(qualifier: str, number: int) -> str:
 
 
 def hub_role(qualifier: str, function: str) -> str:
-    """Return the name of a function's own role in the hub; ``function`` is ``intake``, ``release`` or ``watch``.
+    """Return the name of a role in the hub: of the functions ``intake``, ``release``, ``watch``, or ``operator``.
 
     Role names are unique in an account whatever their path, and the hub has the member roles too.
     """

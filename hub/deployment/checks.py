@@ -17,6 +17,7 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     ("rollout", "rest"),
     ("guard", "targets"),
     ("guard", "break_glass"),
+    ("operators",),
     ("notify",),
 )
 _NEEDED: tuple[tuple[str, ...], ...] = (("regions",), ("rollout", "canary"), ("rollout", "rest"))

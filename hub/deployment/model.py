@@ -55,6 +55,7 @@ class DeploymentSettings:
 
     ``organization``, ``hub`` and ``forensics`` come from the lock file beside the policy; the rest is
     ``config/deployment.yaml``. ``regions`` are those whose hosts may be contained, the home Region among them.
+    ``operators``: ARN patterns of who may assume the role that publishes, switches and releases.
     """
 
     organization: str
@@ -68,6 +69,7 @@ class DeploymentSettings:
     evidence: Evidence
     guard: Guard
     detection: Detection
+    operators: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     containments_per_hour: int = 50
     log_retention_days: int = 365

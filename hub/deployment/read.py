@@ -78,6 +78,7 @@ def _settings(data: dict[str, Any], lock: Lock, forensics: str) -> DeploymentSet
         evidence=Evidence(**_frozen(data.get("evidence", {}))),
         guard=Guard(**_frozen(data.get("guard", {}))),
         detection=Detection(**_frozen(data.get("detection", {}))),
+        operators=tuple(data.get("operators", ())),
         notify=tuple(data.get("notify", ())),
         **rest,
     )

@@ -79,6 +79,7 @@ class DeploymentShape:
     evidence: EvidenceShape | None = None
     guard: GuardShape | None = None
     detection: DetectionShape | None = None
+    operators: list[Principal] | None = None
     notify: list[Address] | None = None
     containments_per_hour: Hourly | None = None
     log_retention_days: Retention | None = None

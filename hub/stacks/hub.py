@@ -20,6 +20,7 @@ from hub.stacks.function import FunctionProps, HubFunction
 from hub.stacks.grants import Granted
 from hub.stacks.intake import Feed, FeedProps, IntakeQueue, QueueProps
 from hub.stacks.notices import Notices, NoticesProps
+from hub.stacks.operator import Operator, OperatorProps
 from hub.stacks.placement import placed
 from hub.stacks.records import Records, RecordsProps
 from hub.stacks.watch import ControlWatch, WatchProps
@@ -52,6 +53,17 @@ class HubStack(cdk.Stack):
         intake, release, watch = self._intake(queue), self._release(), self._watch()
         Feed(self, "Feed", props=FeedProps(qualifier=qualifier, queue=queue, function=intake.function))
         ControlWatch(self, "Control", props=WatchProps(records=self._records, function=watch.function))
+        if settings.operators:
+            Operator(
+                self,
+                "Operator",
+                props=OperatorProps(
+                    qualifier=qualifier,
+                    who=settings.operators,
+                    records=self._records,
+                    release=release.function,
+                ),
+            )
         Alarms(
             self,
             "Alarms",

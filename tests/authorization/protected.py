@@ -53,6 +53,7 @@ impostor has the name of Cordon's role without its path."""
 
 HUB_PEOPLE: Mapping[str, str] = {
     "functions": "cordon/cordon-hub-intake",
+    "operator": "cordon/cordon-hub-operator",
     "CloudFormation": f"cdk-hnb659fds-cfn-exec-role-{HUB}-eu-west-1",
     "CDK": f"cdk-hnb659fds-deploy-role-{HUB}-eu-west-1",
     "StackSets": "stacksets-exec-0123456789abcdef",

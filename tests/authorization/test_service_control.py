@@ -116,7 +116,7 @@ def test_the_hub_is_changed_by_deployments_and_break_glass(tables: dict[str, Tab
         "send a message to the queue",
         "empty the queue",
     ):
-        expected[what] = DEPLOYERS | {"functions"}
+        expected[what] = DEPLOYERS | {"functions", "operator"}
     for what in ("change the stack", "change the stack set"):
         expected[what] = DEPLOYERS | {"CDK"}
     assert who_may(tables["hub"]) == {

@@ -63,6 +63,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         "evidence: {lock_days: 30, lock_mode: compliance}\n"
         'guard: {targets: [r-abcd, ou-abcd-11111111, 444455556666], break_glass: ["arn:*:iam::*:role/break-glass"]}\n'
         "detection: {security_hub: true, security_hub_v2: true, guardduty: true}\n"
+        'operators: ["arn:*:iam::111111111111:role/soc-*"]\n'
         "notify: [soc@example.com]\ncontainments_per_hour: 5\nlog_retention_days: 90\n"
     )
     assert read_settings(configuration(tmp_path, text)) == settings(
@@ -73,6 +74,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         evidence=Evidence(30, "compliance"),
         guard=Guard(("r-abcd", "ou-abcd-11111111", "444455556666"), ("arn:*:iam::*:role/break-glass",)),
         detection=Detection(security_hub=True, security_hub_v2=True, guardduty=True),
+        operators=("arn:*:iam::111111111111:role/soc-*",),
         notify=("soc@example.com",),
         containments_per_hour=5,
         log_retention_days=90,

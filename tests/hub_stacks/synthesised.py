@@ -16,6 +16,7 @@ Template = Mapping[str, Any]
 
 EVERYTHING: Mapping[str, Any] = {
     "notify": ("soc@example.com",),
+    "operators": ("arn:*:iam::111111111111:role/soc",),
     "detection": Detection(security_hub=True, security_hub_v2=True, guardduty=True),
     "guard": Guard(targets=("ou-abcd-22222222",), break_glass=("arn:*:iam::*:role/break-glass",)),
 }

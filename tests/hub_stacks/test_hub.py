@@ -294,3 +294,22 @@ def test_only_changes_of_the_control_record_are_watched(deployment: Synthesised)
     assert fits(pattern, {"eventName": "MODIFY", "dynamodb": {"Keys": control}})
     assert not fits(pattern, {"eventName": "MODIFY", "dynamodb": {"Keys": claim}})
     assert text(deployment.hub, mapping["FunctionName"]) == names.function("cordon", names.WATCH)
+
+
+def test_operators_publish_switch_and_release_and_no_more(deployment: Synthesised) -> None:
+    role = named(deployment.hub, "AWS::IAM::Role", "RoleName", names.hub_role("cordon", names.OPERATOR))
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"ArnLike": {"aws:PrincipalArn": ["arn:*:iam::111111111111:role/soc"]}}
+    (policy,) = role["Policies"]
+    assert {
+        action: each.get("Condition")
+        for each in policy["PolicyDocument"]["Statement"]
+        for action in listed(each["Action"])
+    } == {
+        "dynamodb:GetItem": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CONTROL_KEY["pk"]]}},
+        "dynamodb:UpdateItem": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CONTROL_KEY["pk"]]}},
+        "dynamodb:Scan": None,
+        "s3:GetObject": None,
+        "s3:PutObject": None,
+        "lambda:InvokeFunction": None,
+    }
