@@ -52,6 +52,9 @@ demo: setup ## watch several incidents on a simulated organisation
 test: setup-dev ## run every test
 	@$(BIN)/pytest --numprocesses auto
 
+lab: setup-lab ## deploy to a local cloud that enforces IAM, contain a host there, try what must be denied
+	@$(BIN)/pytest -m lab --durations 5 tests/lab
+
 check: format lint types contracts test ## what CI runs: format, lint, types, import contracts, tests
 
 format: setup-dev ## check the format
