@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that one call asks IAM: EC2's resources with their tags, AssumeRole's three actions, DynamoDB's keys.
+
+EC2 checks each resource that a call involves, and every check has to pass; what this project doesn't know of EC2 is
+refused, so that nothing is let through silently. ``aws:RequestTag`` and the like come with ``requests_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hub.authorization.requests import Request, UnknownOperationError, requests_of
+from hub.lab.emulator.calls import CALL, REFUSED, Call, Refused
+from hub.lab.emulator.leading_keys import leading_keys
+from hub.lab.emulator.moto_services import ec2_parameters, place_of, tags_of
+from hub.simulation.patches import Patches
+
+_PARTITION = "aws"
+
+
+def correct(patches: Patches) -> None:
+    """Ask for everything that a call needs, where ministack asks for one thing."""
+    from ministack.core import iam_evaluator  # noqa: PLC0415 - only in the lab's process
+
+    enforce: Callable[..., Any] = iam_evaluator.enforce
+
+    def enforce_all(
+        access_key: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        call = CALL.get()
+        asked = [Request(iam_action, resource_arn, dict(service_context or {}))]
+        if call is not None and service == "ec2" and call.service == "ec2":
+            if is_root(access_key, call.account):
+                return enforce(access_key, iam_action, service, region, resource_arn=resource_arn)
+            try:
+                asked = [*_of_ec2(iam_action, call)]
+            except UnknownOperationError as error:
+                REFUSED.set(Refused(iam_action, f"* (the lab doesn't know what EC2 asks for it: {error})"))
+                return iam_evaluator.EvalResult("ImplicitDeny", reason=str(error))
+        elif call is not None and iam_action == "sts:AssumeRole":
+            asked += [Request(action, resource_arn, dict(service_context or {})) for action in _of_a_session(call)]
+        elif call is not None and service == "dynamodb":
+            keys = tuple(leading_keys(iam_action, call.body))
+            named = {"dynamodb:LeadingKeys": keys} if keys else {}
+            asked = [Request(iam_action, resource_arn, {**asked[0].context, **named})]
+        for request in asked:
+            context = {key: list(each) if isinstance(each, tuple) else each for key, each in request.context.items()}
+            denied = enforce(
+                access_key, request.action, service, region, resource_arn=request.resource, service_context=context
+            )
+            if denied is not None:
+                REFUSED.set(Refused(request.action, request.resource))
+                return denied
+        return None
+
+    def is_root(access_key: str, account: str) -> bool:
+        """Tell whether the caller is an account's root, who builds the lab's world by calls of any kind."""
+        principal = iam_evaluator.resolve_principal(access_key, account)
+        return getattr(principal, "policies", ()) is None
+
+    patches.replace(iam_evaluator, "enforce", enforce_all)
+
+
+def _of_ec2(iam_action: str, call: Call) -> Iterator[Request]:
+    operation = iam_action.partition(":")[2]
+    parameters = ec2_parameters(operation, call.parameters)
+    place = place_of(_PARTITION, call.account, call.region)
+    yield from requests_of(operation, parameters, place, tags_of(call.account, call.region))
+
+
+def _of_a_session(call: Call) -> Iterator[str]:
+    if call.get("Tags.member.1.Key"):
+        yield "sts:TagSession"
+    if call.get("SourceIdentity"):
+        yield "sts:SetSourceIdentity"

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""moto's services as handlers of ministack: the caller's account is passed on, everything else is as it came.
+
+moto isn't safe to use from several threads, hence one lock around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from functions.clock import SystemClock
+from hub.authorization.requests import Place
+from hub.lab.emulator import organizations
+from hub.simulation.corrections import correct as correct_moto
+from hub.simulation.patches import Patches
+from hub.simulation.wire import Answer, error_answer, service_model
+
+MOUNTED = ("ec2", "autoscaling", "elasticloadbalancing")
+_SERVER_ERROR = 500
+
+_lock = threading.RLock()
+
+
+def mount(patches: Patches) -> None:
+    """Correct moto as the simulation does, and put it behind ministack's routing."""
+    from ministack import app  # noqa: PLC0415 - only in the lab's process
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+
+    correct_moto(patches, SystemClock())
+    application = DomainDispatcherApplication(create_backend_app)
+    for service in MOUNTED:
+        app.SERVICE_HANDLERS[service] = _handler(application, service, _of_the_caller)
+    app.SERVICE_HANDLERS["organizations"] = _handler(application, "organizations", _of_the_organization)
+
+
+def _handler(application: Any, service: str, account_for: Callable[[str, str], str | None]) -> Any:
+    from ministack.core.responses import get_account_id  # noqa: PLC0415
+
+    async def handle(method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any) -> Answer:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        account = account_for(get_account_id(), operation)
+        if account is None:
+            return error_answer(service, "AccessDeniedException", "This account may not make this call.")
+        # ministack may have put a form's body among the query already; moto wants the request as it was sent.
+        query = {} if method == "POST" and body else query_params
+        status, answered, data = await asyncio.to_thread(
+            _ask, application, (method, path, query), headers, body, account
+        )
+        if status == _SERVER_ERROR:
+            return error_answer(service, "InvalidAction", f"moto can't do this: {data[:200].decode(errors='replace')}")
+        return status, answered, data
+
+    return handle
+
+
+def _of_the_caller(account: str, _: str) -> str:
+    return account
+
+
+def _of_the_organization(account: str, operation: str) -> str | None:
+    """Return the management account, which has the organisation, for those who may make the call; else None."""
+    management = organizations.management_of(account)
+    reads = operation.startswith(("Describe", "List"))
+    allowed = account == management or operation == "DescribeOrganization"
+    return management if allowed or (reads and organizations.is_delegated(account)) else None
+
+
+def _ask(
+    application: Any, line: tuple[str, str, Mapping[str, Any]], headers: Mapping[str, str], body: bytes, account: str
+) -> Answer:
+    method, path, query = line
+    environ: dict[str, Any] = {
+        f"HTTP_{name.upper().replace('-', '_')}": value
+        for name, value in headers.items()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    environ |= {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": urlencode(query, doseq=True),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": "localhost",
+        "HTTP_X_MOTO_ACCOUNT_ID": account,
+        "CONTENT_TYPE": headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    begun: list[tuple[int, dict[str, str]]] = []
+
+    def start(status: str, answered: list[tuple[str, str]], _: Any = None) -> None:
+        begun.append((int(status.split(maxsplit=1)[0]), dict(answered)))
+
+    with _lock:
+        data = b"".join(application(environ, start))
+    status, answered = begun[-1]
+    return status, answered, data
+
+
+def ec2_parameters(operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of an EC2 call as boto3 takes them, from those of its query."""
+    from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415
+
+    model = service_model("ec2").operation_model(operation)
+    request: Any = {
+        "values": {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
+    }
+    parsed: Mapping[str, Any] = PROTOCOL_PARSERS["ec2"](model).parse(request)
+    return parsed
+
+
+def _ec2(account: str, region: str) -> Any:
+    from moto.ec2.models import ec2_backends  # noqa: PLC0415
+
+    return ec2_backends[account][region]
+
+
+def place_of(partition: str, account: str, region: str) -> Place:
+    """Return what EC2 knows in that place."""
+
+    def volumes(instance_id: str) -> Mapping[str, str]:
+        for instance in _ec2(account, region).all_instances():
+            if instance.id == instance_id:
+                return {name: device.volume_id for name, device in instance.get_block_device_mapping}
+        return {}
+
+    def host(name: str) -> str | None:
+        for eni in _ec2(account, region).enis.values():
+            if name in (eni.id, eni.attachment_id) and eni.instance is not None:
+                return str(eni.instance.id)
+        return None
+
+    def attachment(name: str) -> str | None:
+        return next((str(eni.id) for eni in _ec2(account, region).enis.values() if eni.attachment_id == name), None)
+
+    return Place(partition, account, region, volumes=volumes, host=host, attachment=attachment)
+
+
+def tags_of(account: str, region: str) -> Callable[[str], Mapping[str, str]]:
+    """Return a function that tells the tags of a resource there."""
+
+    def tags(resource_id: str) -> Mapping[str, str]:
+        return dict(_ec2(account, region).tags.get(resource_id, {}))
+
+    return tags

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a finding to a contained host and back, through everything that is deployed, with IAM enforced."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from functions import names
+from functions.incident.model import Incident, State, StepOutcome
+from hub.lab.follow import Followed
+from hub.lab.hosts import Host
+from tests.lab.cast import PAYMENTS, Cast
+
+pytestmark = pytest.mark.lab
+
+CLASSIC = "hub/demo/findings/command-and-control.json"
+V2 = "hub/demo/findings/command-and-control-v2.json"
+NATIVE = "hub/demo/findings/tor-client.json"
+MINING_V2 = "hub/demo/findings/cryptomining.json"
+SAMPLE = "hub/demo/findings/sample.json"
+
+
+def only(followed: Followed) -> Incident:
+    (incident,) = followed.incidents
+    return incident
+
+
+def seen(cast: Cast, host: Host) -> dict[str, Any]:
+    """Return a host as its own account's administrator sees it."""
+    ec2 = cast.client("ec2", cast.admin(host.account), host.region)
+
+    def attribute(name: str) -> Any:
+        found = ec2.describe_instance_attribute(InstanceId=host.instance, Attribute=name)
+        return found[name[0].upper() + name[1:]]["Value"]
+
+    (instance,) = ec2.describe_instances(InstanceIds=[host.instance])["Reservations"][0]["Instances"]
+    return {
+        "groups": cast.now(host).groups,
+        "termination protection": attribute("disableApiTermination"),
+        "stop protection": attribute("disableApiStop"),
+        "volumes go with it": [each["Ebs"]["DeleteOnTermination"] for each in instance["BlockDeviceMappings"]],
+        "tags": {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
+    }
+
+
+def snapshots(cast: Cast, host: Host, incident: Incident) -> list[dict[str, Any]]:
+    ec2 = cast.client("ec2", cast.admin(host.account), host.region)
+    tag = names.incident_tag(cast.lab.world.qualifier)
+    found: list[dict[str, Any]] = ec2.describe_snapshots(
+        OwnerIds=["self"], Filters=[{"Name": f"tag:{tag}", "Values": [incident.id]}]
+    )["Snapshots"]
+    return found
+
+
+def test_a_finding_contains_the_host_and_a_release_puts_it_back(cast: Cast) -> None:
+    host = cast.new_host()
+    before = seen(cast, host)
+
+    followed = cast.report(CLASSIC, host)
+    incident = only(followed)
+    assert followed.outcome == "acted"
+    assert incident.state is State.CONTAINED
+    assert {step.outcome for step in incident.steps} == {StepOutcome.DONE}
+
+    after = seen(cast, host)
+    worn = {group for groups in after["groups"] for group in groups}
+    assert len(worn) == 1
+    assert worn.isdisjoint(group for groups in before["groups"] for group in groups)
+    assert after["termination protection"] is True
+    assert after["stop protection"] is True
+    assert after["volumes go with it"] == [False, False]
+    tag = names.incident_tag(cast.lab.world.qualifier)
+    assert after["tags"] == {**before["tags"], "status": "isolated", tag: incident.id}
+    assert {each["VolumeId"] for each in snapshots(cast, host, incident)} == set(host.volumes)
+
+    hub = cast.admin(cast.hub)
+    answer = cast.client("lambda", hub).invoke(
+        FunctionName=names.function(cast.lab.world.qualifier, "release"),
+        Payload=json.dumps({"incident": incident.id, "by": "the lab"}),
+    )
+    released = json.load(answer["Payload"])
+    assert (released["error"], released["state"]) == (None, "released")
+    assert seen(cast, host) == before
+    assert len(snapshots(cast, host, incident)) == 2, "the evidence stays"
+
+
+def test_what_happened_is_kept_and_told(cast: Cast) -> None:
+    queue = cast.notices()
+    host = cast.new_host()
+    incident = only(cast.report(CLASSIC, host))
+
+    storage = cast.client("s3", cast.admin(cast.hub))
+    bucket = cast.lab.settings.evidence_bucket
+    kept = storage.list_objects_v2(Bucket=bucket, Prefix=f"incidents/{incident.id}/").get("Contents", [])
+    assert kept, storage.list_objects_v2(Bucket=bucket)
+    event = json.loads(storage.get_object(Bucket=bucket, Key=kept[0]["Key"])["Body"].read())
+    assert event["detail"]["findings"][0]["Id"] in incident.findings
+
+    told = queue.until(incident.id)
+    assert host.instance in told
+    assert "contained" in told
+
+
+@pytest.mark.parametrize("file", [V2, NATIVE])
+def test_every_dialect_arrives(cast: Cast, file: str) -> None:
+    host = cast.new_host()
+    followed = cast.report(file, host)
+    assert followed.outcome == "acted", followed.reason
+    assert cast.now(host).groups != host.groups
+
+
+def test_a_finding_of_another_region_is_forwarded(cast: Cast) -> None:
+    host = cast.new_host(region="us-east-1")
+    followed = cast.report(NATIVE, host)
+    assert followed.outcome == "acted", followed.reason
+    assert cast.now(host).groups != host.groups
+
+
+def test_a_sample_is_never_enforced(cast: Cast) -> None:
+    host = cast.new_host()
+    assert cast.report(SAMPLE, host).outcome != "acted"
+    assert cast.now(host).groups == host.groups
+
+
+def test_policy_decides_by_account(cast: Cast) -> None:
+    host = cast.new_host("555566667777")
+    followed = cast.report(CLASSIC, host)
+    assert followed.outcome == "awaiting-approval"
+    assert cast.now(host).groups == host.groups
+
+
+def test_both_stack_sets_reach_their_accounts(cast: Cast) -> None:
+    world = cast.lab.world
+    reached = {account for account, member in world.ours.members.items() if member.ou != "/"}
+    expected = {names.member_role(world.qualifier, purpose) for purpose in ("contain", "release")}
+    for account in reached:
+        iam = cast.client("iam", cast.admin(account))
+        roles = iam.list_roles(PathPrefix=names.iam_path(world.qualifier))["Roles"]
+        assert expected <= {role["RoleName"] for role in roles}, account
+    stacks = {
+        account: [
+            stack["StackName"]
+            for stack in cast.client("cloudformation", cast.admin(account)).describe_stacks()["Stacks"]
+            if stack["StackName"].startswith("StackSet-")
+        ]
+        for account in reached
+    }
+    assert {stack.rpartition("-members-")[2].split("-")[0] for each in stacks.values() for stack in each} == {
+        "canary",
+        "rest",
+    }
+    assert all(len(each) == 1 for each in stacks.values())
+    assert PAYMENTS in reached
+
+
+def test_no_stack_set_reaches_the_management_account(cast: Cast) -> None:
+    world = cast.lab.world
+    iam = cast.client("iam", cast.admin(world.ours.management))
+    assert iam.list_roles(PathPrefix=names.iam_path(world.qualifier))["Roles"] == []
