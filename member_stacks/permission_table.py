@@ -26,7 +26,8 @@ Three things narrow every row, and are not repeated:
 
 - the Regions of the deployment (`aws:RequestedRegion`; IAM itself has none);
 - the session policy: the one instance of the incident, the finding's Region, the actions of the mode; of interfaces,
-  volumes, groups and snapshots those of the account;
+  volumes, groups and snapshots those of the account. The function chooses it, so it holds mistakes and stolen
+  sessions, not somebody who runs code in the function's place: to them only the columns below apply;
 - the permission boundary: nothing of Cordon's own IAM path, no further role, no snapshot to any account but forensics.
 
 `{incident}` stands for the incident that the session was opened for. It is the session's tag `{tag}`, which

@@ -34,8 +34,8 @@ def assume(
 
 
 _BESIDE_THE_INSTANCE = ("network-interface", "security-group", "security-group-rule", "volume")
-_OF_ANY_OWNER = {"contain": ("vpc",), "release": ("security-group",)}
-"""What a VPC that is shared by RAM may have of its owner's account: the VPC itself, groups that the host wore in it."""
+_OF_ANY_OWNER = {"contain": ("subnet", "vpc"), "release": ("security-group", "subnet")}
+"""What a VPC that is shared by RAM may have of its owner's account: itself, its subnets, groups that the host wore."""
 
 
 def session_policy(target: Target, actions: Iterable[str], *, purpose: str = "contain") -> str:

@@ -43,6 +43,13 @@ _NEVER_SET = (
 )
 _GROUPS_ALONE: Conditions = {"Null": {f"ec2:Attribute/{name}": ("true",) for name in _NEVER_SET}}
 _ANY_INTERFACE = "No key ties an interface to its instance, and its id is not known when the session begins."
+_SUBNET = Grant(
+    _SWAP,
+    "subnet",
+    "EC2 names a subnet only where an interface gets further ones, which the grant on the interface forbids. It is "
+    "here in case EC2 asks for it all the same: an interface that can't be swapped is not isolated.",
+    any_owner=True,
+)
 GRANTS = (
     *quarantine_group.GRANTS,
     *reads("ec2:DescribeNetworkInterfaces"),
@@ -58,6 +65,7 @@ GRANTS = (
     ),
     Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
     Grant(_SWAP, "instance", ONE_INSTANCE),
+    _SUBNET,
 )
 RELEASE_GRANTS = (
     Grant(
@@ -69,6 +77,7 @@ RELEASE_GRANTS = (
     ),
     Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
     Grant(_SWAP, "instance", ONE_INSTANCE),
+    _SUBNET,
 )
 
 

@@ -76,7 +76,11 @@ _VOLUME = Grant(
     "volume",
     "EC2 may ask for the volumes whose DeleteOnTermination is set; no key ties a volume to its instance.",
 )
-_READ = Grant("ec2:DescribeInstanceAttribute", "instance", f"{ONE_INSTANCE} It reads alone.")
+_READ = Grant(
+    "ec2:DescribeInstanceAttribute",
+    "instance",
+    f"{ONE_INSTANCE} It reads alone, but any attribute: no key tells user data, which may hold secrets, from the rest.",
+)
 GRANTS = (
     _READ,
     *reads("ec2:DescribeInstances"),

@@ -62,6 +62,7 @@ INVOLVED: Mapping[str, tuple[Involved, ...]] = {
         Involved("network-interface", "NetworkInterfaceId", attribute=True),
         Involved("security-group", "Groups[]"),
         Involved("instance", "NetworkInterfaceId", via="host"),
+        Involved("subnet"),
     ),
     "CreateSecurityGroup": (_made("security-group"), Involved("vpc", "VpcId")),
     "DeleteSecurityGroup": (_GROUP,),

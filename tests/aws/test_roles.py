@@ -64,8 +64,9 @@ def test_of_all_instances_this_one_alone_may_be_changed(actions: str) -> None:
         assert "*" not in resources
         assert [each for each in resources if ":instance/" in each] == [TARGET.arn]
         elsewhere = [each.split(":", 4)[-1] for each in resources if f":{TARGET.account}:" not in each]
-        # A shared VPC's ARN, and that of a group which its owner shares, carry the owner's account.
-        assert elsewhere == [":snapshot/*", {"contain": "*:vpc/*", "release": "*:security-group/*"}[actions]]
+        # The ARN of a shared VPC, of its subnets, and of a group which its owner shares, carry the owner's account.
+        shared = {"contain": ["*:subnet/*", "*:vpc/*"], "release": ["*:security-group/*", "*:subnet/*"]}
+        assert elsewhere == [":snapshot/*", *shared[actions]]
 
 
 @pytest.mark.parametrize("actions", SETS)

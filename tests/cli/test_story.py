@@ -75,7 +75,7 @@ def test_what_failed_is_told_with_its_error() -> None:
     assert "isolate failed" in told
     assert "UnauthorizedOperation" in told
     assert "an interface of the host does not wear the quarantine group" in told
-    assert "ec2:ModifyNetworkInterfaceAttribute UnauthorizedOperation 1" in told
+    assert "ec2:ModifyNetworkInterfaceAttribute UnauthorizedOperation 5" in told
 
 
 def test_time_and_round_trips_are_told_where_they_say_something() -> None:

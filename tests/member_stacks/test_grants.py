@@ -109,8 +109,10 @@ def test_what_changes_is_narrowed_or_held_by_the_session_policy() -> None:
         ("contain", "CreateSnapshot", "volume"),
         ("contain", "CreateSnapshots", "volume"),
         ("contain", "ModifyInstanceAttribute", "volume"),
+        ("contain", "ModifyNetworkInterfaceAttribute", "subnet"),
         ("release", "ModifyInstanceAttribute", "volume"),
         ("release", "ModifyNetworkInterfaceAttribute", "security-group"),
+        ("release", "ModifyNetworkInterfaceAttribute", "subnet"),
         ("identity", "iam:DeleteRolePolicy", "role"),
         ("identity", "iam:PutRolePolicy", "role"),
     }
@@ -120,7 +122,9 @@ def test_only_release_and_creation_reach_into_another_account() -> None:
     reaching = {(role, grant.action, grant.resource) for role, grant in EVERY if grant.any_owner}
     assert reaching == {
         ("contain", "ec2:CreateSecurityGroup", "vpc"),
+        ("contain", "ec2:ModifyNetworkInterfaceAttribute", "subnet"),
         ("release", "ec2:ModifyNetworkInterfaceAttribute", "security-group"),
+        ("release", "ec2:ModifyNetworkInterfaceAttribute", "subnet"),
     }
 
 
