@@ -123,8 +123,16 @@ def dead_letters(qualifier: str) -> str:
     return f"{qualifier}-intake-dead-letters"
 
 
+def not_forwarded(qualifier: str) -> str:
+    """Return the name of the queue, in every other Region, of events that could not be forwarded.
+
+    It begins as the intake's does, so that the hub guard covers both with one pattern.
+    """
+    return f"{queue(qualifier)}-not-forwarded"
+
+
 def topic(qualifier: str) -> str:
-    """Return the name of the topic that tells people."""
+    """Return the name of the topic that tells people, in the home Region and in those that forward to it."""
     return f"{qualifier}-notifications"
 
 

@@ -90,8 +90,9 @@ def _made() -> Iterable[tuple[str, str]]:
     others = {
         names.member_policy(QUALIFIER, "boundary"): "Permission boundary of all these roles.",
         names.restriction_policy(QUALIFIER): (
-            "Managed policy: denies ending, changing or freeing what is tagged `status=isolated`, taking that tag away "
-            "and putting it on falsely. It can be attached to roles; permission sets name it by this name and path."
+            "Managed policy: denies ending, changing or freeing what is tagged `status=isolated` or belongs to an "
+            "incident, writing those tags, the serial console of any host, and getting out of the policy by IAM. It "
+            "can be attached to roles; permission sets name it by this name and path."
         ),
         names.restricted_group(QUALIFIER): "IAM group that has it, for IAM users: nobody else can be in a group.",
         names.member_policy(QUALIFIER, "denial"): (

@@ -8,65 +8,36 @@ one), roles, and permission sets, which name it by its name and path. Cordon's o
 from __future__ import annotations
 
 from functions import names
-from member_stacks.document import Document, document
+from member_stacks.document import Document, document, iam_arn, substituted
+from member_stacks.kept import KEPT
 
-KEPT = (
-    # what would end, change or free an instance, an interface, a volume, a snapshot or a group. EC2 knows
-    # aws:ResourceTag for each, which a test checks.
-    "ec2:AssignIpv6Addresses",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:AssociateAddress",
-    "ec2:AssociateIamInstanceProfile",
-    "ec2:AttachNetworkInterface",
-    "ec2:AttachVolume",
-    "ec2:AuthorizeSecurityGroupEgress",
-    "ec2:AuthorizeSecurityGroupIngress",
-    "ec2:CreateReplaceRootVolumeTask",
-    "ec2:CreateTags",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteSecurityGroup",
-    "ec2:DeleteSnapshot",
-    "ec2:DeleteTags",
-    "ec2:DeleteVolume",
-    "ec2:DetachNetworkInterface",
-    "ec2:DetachVolume",
-    "ec2:DisassociateAddress",
-    "ec2:DisassociateIamInstanceProfile",
-    "ec2:ModifyInstanceAttribute",
-    "ec2:ModifyInstanceMetadataOptions",
-    "ec2:ModifyNetworkInterfaceAttribute",
-    "ec2:ModifySecurityGroupRules",
-    "ec2:ModifySnapshotAttribute",
-    "ec2:ModifySnapshotTier",
-    "ec2:ModifyVolume",
-    "ec2:RebootInstances",
-    "ec2:ReplaceIamInstanceProfileAssociation",
-    "ec2:ResetInstanceAttribute",
-    "ec2:ResetNetworkInterfaceAttribute",
-    "ec2:ResetSnapshotAttribute",
-    "ec2:RevokeSecurityGroupEgress",
-    "ec2:RevokeSecurityGroupIngress",
-    "ec2:SendDiagnosticInterrupt",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
-    "ec2:TerminateInstances",
-    "ec2:UnassignIpv6Addresses",
-    "ec2:UnassignPrivateIpAddresses",
-    "ec2:UnlockSnapshot",
-)
+_TAGGING = ("ec2:CreateTags", "ec2:DeleteTags")
 
 
 def restriction(qualifier: str) -> Document:
-    """Return the document. Tags are matched in any case of letters, as people write them."""
-    status = f"Tag/{names.STATUS_TAG}"
+    """Return the document. Tags are matched in any case of letters, as people write them.
+
+    What Cordon isolated is told by the incident's tag too: IAM doesn't tell ``Status`` from ``status``, and what has
+    both could be taken for something that isn't isolated.
+    """
+    status, incident = f"Tag/{names.STATUS_TAG}", names.incident_tag(qualifier)
+    kept = [*KEPT, *_TAGGING]
+    ours = [substituted(iam_arn(f"{kind}{names.iam_path(qualifier)}*")) for kind in ("group", "policy")]
     return document(
         [
             {
                 "Sid": "IsolatedStaysAsItIs",
                 "Effect": "Deny",
-                "Action": list(KEPT),
+                "Action": kept,
                 "Resource": "*",
                 "Condition": {"StringEqualsIgnoreCase": {f"aws:Resource{status}": names.STATUS_VALUE}},
+            },
+            {
+                "Sid": "WhatBelongsToAnIncidentToo",
+                "Effect": "Deny",
+                "Action": kept,
+                "Resource": "*",
+                "Condition": {"Null": {f"aws:ResourceTag/{incident}": "false"}},
             },
             {
                 "Sid": "NobodyElseSaysIsolated",
@@ -78,9 +49,29 @@ def restriction(qualifier: str) -> Document:
             {
                 "Sid": "NobodyElseNamesAnIncident",
                 "Effect": "Deny",
-                "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
+                "Action": list(_TAGGING),
                 "Resource": "*",
-                "Condition": {"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": names.incident_tag(qualifier)}},
+                "Condition": {"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": incident}},
+            },
+            {
+                # It sees no tags, so it is denied for every host.
+                "Sid": "NoSerialConsole",
+                "Effect": "Deny",
+                "Action": "ec2-instance-connect:SendSerialConsoleSSHPublicKey",
+                "Resource": "*",
+            },
+            {
+                "Sid": "TheRestrictionStays",
+                "Effect": "Deny",
+                "NotAction": ["iam:AddUserToGroup", "iam:Get*", "iam:List*"],
+                "Resource": ours,
+            },
+            {
+                "Sid": "NobodyIsLetOutOfIt",
+                "Effect": "Deny",
+                "Action": ["iam:DetachGroupPolicy", "iam:DetachRolePolicy", "iam:DetachUserPolicy"],
+                "Resource": "*",
+                "Condition": {"ArnLike": {"iam:PolicyARN": ours[1]}},
             },
         ]
     )

@@ -3,7 +3,10 @@
 
 ``{"incident": "inc-...", "by": "who asks"}`` gives ``{"incident", "error", "state", "reason", "items"}``. What is asked
 wrongly, or can't be done now, is an answer with its ``error`` in words, and no failure of the function: failures raise
-an alarm, and a mistyped id must not. Who may ask at all is whoever may invoke the function.
+an alarm, and a mistyped id must not.
+
+Who may ask at all is whoever may invoke the function. ``by`` is who the host is said to be released by, and recorded as
+it is given: nothing checks it. Who invoked the function is in CloudTrail's data events of Lambda.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     ("rollout", "rest"),
     ("guard", "targets"),
     ("guard", "break_glass"),
+    ("guard", "deployers"),
     ("operators",),
     ("notify",),
 )
@@ -28,7 +29,7 @@ def check_together(document: Document, lock: Lock | None) -> Iterator[Located]:
     yield from _lists(document)
     yield from _regions(document)
     yield from _disjoint(document)
-    yield from _break_glass(document)
+    yield from _let_past(document)
     if lock is not None:
         yield from _accounts(document, lock)
 
@@ -67,11 +68,13 @@ def _disjoint(document: Document) -> Iterator[Located]:
             yield located(document.value(path), path, f"{unit!r} is in canary already: an OU is in one of the two")
 
 
-def _break_glass(document: Document) -> Iterator[Located]:
-    path = ("guard", "break_glass")
-    if _at(document, ("guard", "targets")) and not _at(document, path):
-        message = "names nobody, and the guard is attached: say who may get past it in an emergency"
-        yield located(document.key(path), path, message)
+def _let_past(document: Document) -> Iterator[Located]:
+    if not _at(document, ("guard", "targets")):
+        return
+    for key, who in (("break_glass", "may get past it in an emergency"), ("deployers", "may deploy under it")):
+        path = ("guard", key)
+        if not _at(document, path):
+            yield located(document.key(path), path, f"names nobody, and the guard is attached: say who {who}")
 
 
 def _accounts(document: Document, lock: Lock) -> Iterator[Located]:

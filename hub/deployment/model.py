@@ -33,11 +33,13 @@ class Evidence:
 class Guard:
     """Service control policies: what they are attached to (roots, OUs, accounts), and who may get past them.
 
-    ``break_glass``: ARN patterns of principals, ``arn:*:iam::*:role/break-glass``.
+    ``break_glass``: ARN patterns of principals, ``arn:*:iam::*:role/break-glass``. ``deployers``: the same of those who
+    deploy the hub, and who bring the member template by other means.
     """
 
     targets: tuple[str, ...] = ()
     break_glass: tuple[str, ...] = ()
+    deployers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class GuardShape:
     __pydantic_config__ = _CLOSED
     targets: list[Attached] | None = None
     break_glass: list[Principal] | None = None
+    deployers: list[Principal] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

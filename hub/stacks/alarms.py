@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hub tells about itself: findings that are not worked on, or late, or not delivered at all.
 
-Twelve metrics at 0.10 USD a month each, of which the first ten of an account are free.
+Twelve metrics in the home Region and one in each other, at 0.10 USD a month each, of which the first ten of an account
+are free.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions import names
@@ -23,6 +25,8 @@ LATE_SECONDS = 2 * VISIBILITY_SECONDS
 """A message that failed once is younger than this when it is done at the second try."""
 
 _MINUTE = cdk.Duration.minutes(1)
+_RISE_PERIODS = 5
+"""Minutes in which a rise is looked for. The newest of them may have no figure yet, which ``FILL`` makes a zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +40,22 @@ class AlarmsProps:
 
 
 class Alarms(Construct):
-    """The alarms, each telling the topic once when it begins."""
+    """The alarms, each telling the topic when it begins; a rise of the dead letters begins each time anew."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: AlarmsProps) -> None:
         super().__init__(scope, construct_id)
         self._qualifier = props.qualifier
-        self._action = actions.SnsAction(props.topic)
-        self._alarm(
-            "dead-letters",
-            props.queue.dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_MINUTE),
-            "Events could not be worked on in five tries: look into the dead letters, mend, and redrive them.",
+        self._topic = props.topic
+        tell_of_letters(
+            self,
+            "DeadLetters",
+            name=names.alarm(props.qualifier, "dead-letters"),
+            letters=props.queue.dead_letters,
+            told=(
+                "Events could not be delivered, or not be worked on in five tries: look into the dead letters, mend, "
+                "and redrive them."
+            ),
+            topic=props.topic,
         )
         self._alarm(
             "late",
@@ -60,7 +70,7 @@ class Alarms(Construct):
         self._alarm(
             "undelivered",
             _sum([_failed(rule.ref) for rule in props.queue.rules]),
-            "A rule could not put events into the intake queue: findings are being lost.",
+            "A rule could not put events into the intake queue: look whether all of them are with the dead letters.",
         )
 
     def _alarm(self, what: str, metric: cloudwatch.IMetric, told: str, *, threshold: int = 1) -> None:
@@ -75,7 +85,34 @@ class Alarms(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(self._action)
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+
+
+def tell_of_letters(
+    scope: Construct, construct_id: str, *, name: str, letters: sqs.Queue, told: str, topic: sns.ITopic
+) -> None:
+    """Tell a topic whenever there are more dead letters than before.
+
+    On the number itself an alarm would tell of the first and, as long as that lies there, of no other. The number of
+    messages sent doesn't count what a queue hands on to its dead letters (SQS developer guide: dead-letter queues). A
+    queue that nobody uses has no figures, and one that has just begun no earlier one: both count as none.
+    """
+    lying = letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_MINUTE)
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        alarm_name=name,
+        alarm_description=told,
+        metric=cloudwatch.MathExpression(
+            expression="DIFF(FILL(lying, 0))", using_metrics={"lying": lying}, period=_MINUTE
+        ),
+        threshold=1,
+        evaluation_periods=_RISE_PERIODS,
+        datapoints_to_alarm=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(actions.SnsAction(topic))
 
 
 def _failed(rule: str) -> cloudwatch.Metric:

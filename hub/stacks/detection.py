@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What of Security Hub and GuardDuty CloudFormation can set up in the hub's home Region, for who has none of it yet.
 
-Off by default: nearly every organisation has these, and a second detector or hub in an account is refused. The
+Off by default: nearly every organisation has these, and a second detector or hub in an account is refused. What was
+set up once stays when the setting or the stack goes: taking Cordon away must not make an organisation blind. The
 delegated administrator, and GuardDuty's own settings for the organisation, have no type that works from here.
 """
 
@@ -27,31 +28,35 @@ class DetectionStack(cdk.Stack):
             synthesizer=cdk.BootstraplessSynthesizer(),
             **placed(settings, "detection"),
         )
-        others = [region for region in settings.regions if region != settings.home_region]
+        self._others = [region for region in settings.regions if region != settings.home_region]
         if settings.detection.security_hub:
-            self._security_hub(others)
+            self._security_hub()
         if settings.detection.security_hub_v2:
-            self._security_hub_v2(others)
+            self._security_hub_v2()
         if settings.detection.guardduty:
             # GuardDuty repeats what it sees again every quarter of an hour, not every six.
             guardduty.CfnDetector(self, "Detector", enable=True, finding_publishing_frequency="FIFTEEN_MINUTES")
+        for each in self.node.children:
+            if isinstance(each, cdk.CfnResource):
+                # What a deployment made that then failed goes, or the next one would be refused.
+                each.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
-    def _security_hub(self, others: list[str]) -> None:
+    def _security_hub(self) -> None:
         hub = securityhub.CfnHub(self, "Hub", enable_default_standards=False)
         organization = securityhub.CfnOrganizationConfiguration(
             self, "Organization", auto_enable=True, auto_enable_standards="NONE", configuration_type="LOCAL"
         )
         organization.add_resource_dependency(hub)
-        if others:
+        if self._others:
             aggregator = securityhub.CfnFindingAggregator(
-                self, "Aggregator", region_linking_mode="SPECIFIED_REGIONS", regions=others
+                self, "Aggregator", region_linking_mode="SPECIFIED_REGIONS", regions=self._others
             )
             aggregator.add_resource_dependency(hub)
 
-    def _security_hub_v2(self, others: list[str]) -> None:
+    def _security_hub_v2(self) -> None:
         hub = securityhub.CfnHubV2(self, "HubV2")
-        if others:
+        if self._others:
             aggregator = securityhub.CfnAggregatorV2(
-                self, "AggregatorV2", region_linking_mode="SPECIFIED_REGIONS", linked_regions=others
+                self, "AggregatorV2", region_linking_mode="SPECIFIED_REGIONS", linked_regions=self._others
             )
             aggregator.add_resource_dependency(hub)

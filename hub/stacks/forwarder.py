@@ -4,6 +4,9 @@
 GuardDuty's own events stay in their Region, and whether V2 events of linked Regions arrive is not documented; what
 arrives twice is merged. Classic findings come by Security Hub's aggregation. The home Region's bus needs no policy:
 an event from the same account is let in by the sender's role alone, and that role may put events on that one bus.
+
+What can't be forwarded waits here: EventBridge takes only a queue of the rule's own Region for dead letters, and an
+alarm tells only a topic of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ from constructs import Construct
 
 from functions import names
 from hub.deployment.model import DeploymentSettings
+from hub.stacks.acknowledged import acknowledge
+from hub.stacks.alarms import tell_of_letters
+from hub.stacks.dead_letters import after, dead_letter_queue, let_in, rule_arn
 from hub.stacks.dialects import DIALECTS
+from hub.stacks.notices import Notices, NoticesProps
 from hub.stacks.placement import placed
 
 
 class ForwarderStack(cdk.Stack):
-    """The rules of one Region, and the role by which they reach the home Region's bus."""
+    """The rules of one Region, the role by which they reach the home Region's bus, and what tells that they don't."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: DeploymentSettings, region: str) -> None:
         super().__init__(
@@ -33,10 +40,7 @@ class ForwarderStack(cdk.Stack):
         qualifier = settings.qualifier
         bus = f"arn:{self.partition}:events:{settings.home_region}:{settings.hub}:event-bus/default"
         forwarded = [dialect for dialect in DIALECTS if not dialect.travels]
-        rules = [
-            f"arn:{self.partition}:events:{region}:{settings.hub}:rule/{names.rule(qualifier, f'forward-{each.name}')}"
-            for each in forwarded
-        ]
+        rules = [rule_arn(self, names.rule(qualifier, f"forward-{each.name}")) for each in forwarded]
         role = iam.Role(
             self,
             "Role",
@@ -55,12 +59,42 @@ class ForwarderStack(cdk.Stack):
                 )
             },
         )
+        # Goes with the stack, so that no Region that is given up keeps its name: GuardDuty has the finding for 90 days.
+        letters = dead_letter_queue(
+            self,
+            "DeadLetters",
+            name=names.not_forwarded(qualifier),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        acknowledge(letters, "SQS3", "This is the dead-letter queue; its events come from rules, not from a queue.")
+        let_in(letters, rules)
         for dialect in forwarded:
-            events.CfnRule(
+            rule = events.CfnRule(
                 self,
                 dialect.name.title().replace("-", ""),
                 name=names.rule(qualifier, f"forward-{dialect.name}"),
                 description=f"Findings of GuardDuty, to {settings.home_region}",
                 event_pattern=dialect.pattern,
-                targets=[events.CfnRule.TargetProperty(id="home", arn=bus, role_arn=role.role_arn)],
+                targets=[
+                    events.CfnRule.TargetProperty(
+                        id="home",
+                        arn=bus,
+                        role_arn=role.role_arn,
+                        dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=letters.queue_arn),
+                    )
+                ],
             )
+            after(rule, letters)
+        notices = Notices(self, "Notices", props=NoticesProps(qualifier=qualifier, addresses=settings.notify))
+        tell_of_letters(
+            self,
+            "DeadLettersAlarm",
+            name=names.alarm(qualifier, "not-forwarded"),
+            letters=letters,
+            told=(
+                f"Findings of {region} could not be forwarded: look there into "
+                f"{names.not_forwarded(qualifier)}, mend, and put its events into {names.queue(qualifier)} "
+                f"in {settings.home_region}."
+            ),
+            topic=notices.topic,
+        )

@@ -20,7 +20,7 @@ from constructs import Construct
 from functions import names
 from hub.deployment.model import DeploymentSettings
 from hub.stacks.acknowledged import acknowledge
-from hub.stacks.grants import Granted
+from hub.stacks.grants import Granted, from_within
 from hub.stacks.notices import Notices
 from hub.stacks.records import Records
 
@@ -51,6 +51,9 @@ class HubFunction(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, props: FunctionProps) -> None:
         super().__init__(scope, construct_id)
         qualifier, purpose = props.settings.qualifier, props.purpose
+        stack = cdk.Stack.of(self)
+        name = names.function(qualifier, purpose)
+        arn = f"arn:{stack.partition}:lambda:{stack.region}:{stack.account}:function:{name}"
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -67,7 +70,7 @@ class HubFunction(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 "function": iam.PolicyDocument(
-                    statements=[self._logs(), *(granted.statement for granted in props.grants)]
+                    statements=[self._logs(), *(from_within(granted, arn) for granted in props.grants)]
                 )
             },
         )
@@ -77,7 +80,7 @@ class HubFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            function_name=names.function(qualifier, purpose),
+            function_name=name,
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=props.handler,

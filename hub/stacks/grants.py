@@ -2,6 +2,10 @@
 """What the hub's functions may do: exact resources, and of the member roles one kind each.
 
 Everything here is called by ``functions`` on the way of a containment or a release; tests compare the two.
+
+Credentials that leave a function are worth nothing elsewhere: ``from_within`` binds what its code calls to
+``lambda:SourceFunctionArn``, which Lambda alone sets, in every request that comes from within the function (Lambda
+developer guide: using source function ARN).
 """
 
 from __future__ import annotations
@@ -25,11 +29,20 @@ class Granted:
     """A statement of a function's policy.
 
     ``open_ended``: those of its resources that hold a ``*``, without ``arn:PARTITION:``; ``because`` says why they do.
+    ``by_lambda``: Lambda calls it from outside the function, as its pollers do, without the function's ARN.
     """
 
     statement: iam.PolicyStatement
     open_ended: tuple[str, ...] = ()
     because: str = ""
+    by_lambda: bool = False
+
+
+def from_within(granted: Granted, function: str) -> iam.PolicyStatement:
+    """Return the statement, bound to the function of that ARN; a denial holds wherever the credentials are."""
+    if granted.statement.effect == iam.Effect.ALLOW and not granted.by_lambda:
+        granted.statement.add_condition("ArnEquals", {"lambda:SourceFunctionArn": function})
+    return granted.statement
 
 
 def records_access(records: Records, actions: Iterable[str]) -> tuple[Granted, ...]:
@@ -91,7 +104,8 @@ def watching(records: Records) -> Granted:
             sid="Stream",
             actions=[f"dynamodb:{action}" for action in actions],
             resources=[records.table.table_stream_arn or ""],
-        )
+        ),
+        by_lambda=True,
     )
 
 
@@ -109,27 +123,16 @@ def looking_up(scope: Construct, settings: DeploymentSettings) -> Granted:
     )
 
 
-def entering(scope: Construct, settings: DeploymentSettings, *, purpose: str, function: str) -> Granted:
-    """Allow assuming one kind of member role, in accounts of this organisation, from within one function.
-
-    Credentials that leave the function are worth nothing elsewhere: Lambda alone sets ``lambda:SourceFunctionArn``.
-    """
+def entering(scope: Construct, settings: DeploymentSettings, *, purpose: str) -> Granted:
+    """Allow assuming one kind of member role, in accounts of this organisation."""
     qualifier = settings.qualifier
-    place = f"{settings.home_region}:{settings.hub}"
     return _open(
         scope,
         "Members",
         ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
         [f"iam::*:role{names.iam_path(qualifier)}{names.member_role(qualifier, purpose)}"],
         because="Any account of the organisation may have a finding; the role is named, and trusts this one alone.",
-        conditions={
-            "ArnEquals": {
-                "lambda:SourceFunctionArn": _arn(
-                    scope, f"lambda:{place}:function:{names.function(qualifier, function)}"
-                )
-            },
-            "StringEquals": {"aws:ResourceOrgID": settings.organization},
-        },
+        conditions={"StringEquals": {"aws:ResourceOrgID": settings.organization}},
     )
 
 

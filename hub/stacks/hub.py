@@ -50,9 +50,9 @@ class HubStack(cdk.Stack):
         )
         self._notices = Notices(self, "Notices", props=NoticesProps(qualifier=qualifier, addresses=settings.notify))
         queue = IntakeQueue(self, "Queue", props=QueueProps(qualifier=qualifier))
-        intake, release, watch = self._intake(queue), self._release(), self._watch()
+        intake, release, watch = self._intake(queue), self._release(), self._watch(queue)
         Feed(self, "Feed", props=FeedProps(qualifier=qualifier, queue=queue, function=intake.function))
-        ControlWatch(self, "Control", props=WatchProps(records=self._records, function=watch.function))
+        ControlWatch(self, "Control", props=WatchProps(records=self._records, queue=queue, function=watch.function))
         if settings.operators:
             Operator(
                 self,
@@ -88,19 +88,27 @@ class HubStack(cdk.Stack):
             grants.policy_reading(self, self._settings),
             grants.evidence_keeping(self, self._settings),
             grants.looking_up(self, self._settings),
-            grants.entering(self, self._settings, purpose=names.CONTAIN, function=names.INTAKE),
+            grants.entering(self, self._settings, purpose=names.CONTAIN),
         )
 
     def _release(self) -> HubFunction:
-        return self._function(
+        release = self._function(
             names.RELEASE,
             "functions.release.handler.handler",
             *grants.records_access(self._records, _RELEASE_ACTIONS),
-            grants.entering(self, self._settings, purpose=names.RELEASE, function=names.RELEASE),
+            grants.entering(self, self._settings, purpose=names.RELEASE),
         )
+        # Whoever wants another try asks again: one word of a person is one release.
+        release.function.configure_async_invoke(retry_attempts=0)
+        return release
 
-    def _watch(self) -> HubFunction:
-        return self._function(names.WATCH, "functions.organization.watch.handler", grants.watching(self._records))
+    def _watch(self, queue: IntakeQueue) -> HubFunction:
+        return self._function(
+            names.WATCH,
+            "functions.organization.watch.handler",
+            grants.watching(self._records),
+            queue.giving_up(),
+        )
 
     def _function(self, purpose: str, handler: str, *granted: Granted) -> HubFunction:
         """Return a function that may do these things, and tell people."""

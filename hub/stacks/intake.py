@@ -3,7 +3,8 @@
 
 One finding a batch: each host has an invocation of its own, and none waits for another. The brake is
 ``MaximumConcurrency`` on the event source. A message that could not be done comes again after the visibility time-out,
-five times in all; then it lies with the dead letters, for 14 days, and an alarm tells.
+five times in all; then it lies with the dead letters, for 14 days, and an alarm tells. What a rule can't deliver lies
+there too. The dead letters outlive the stack: nobody may have looked at them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions import names
+from hub.stacks.dead_letters import KEPT, after, dead_letter_queue, let_in, rule_arn
 from hub.stacks.dialects import DIALECTS, Dialect
 from hub.stacks.function import TIMEOUT_SECONDS
 from hub.stacks.grants import Granted
@@ -32,8 +34,6 @@ VISIBILITY_SECONDS = 6 * TIMEOUT_SECONDS
 
 WARM_MINUTES = 5
 """How often an empty event keeps one environment warm: its first finding finds clients, bundle and directory loaded."""
-
-_KEPT = cdk.Duration.days(14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +50,11 @@ class IntakeQueue(Construct):
         super().__init__(scope, construct_id)
         stack, qualifier = cdk.Stack.of(self), props.qualifier
         place = f"{stack.region}:{stack.account}"
-        self.dead_letters = sqs.Queue(
+        self.dead_letters = dead_letter_queue(
             self,
             "DeadLetters",
-            queue_name=names.dead_letters(qualifier),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=_KEPT,
+            name=names.dead_letters(qualifier),
+            removal_policy=cdk.RemovalPolicy.RETAIN,
             redrive_allow_policy=sqs.RedriveAllowPolicy(
                 redrive_permission=sqs.RedrivePermission.BY_QUEUE,
                 source_queues=[
@@ -72,25 +70,14 @@ class IntakeQueue(Construct):
             queue_name=names.queue(qualifier),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=_KEPT,
+            retention_period=KEPT,
             visibility_timeout=cdk.Duration.seconds(VISIBILITY_SECONDS),
             dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=RECEIVES, queue=self.dead_letters),
         )
+        arns = [rule_arn(stack, names.rule(qualifier, dialect.name)) for dialect in DIALECTS]
+        for queue in (self.queue, self.dead_letters):
+            let_in(queue, arns)
         self.rules = [self._rule(qualifier, dialect) for dialect in DIALECTS]
-        # EventBridge names the rule in every delivery. The account is in the rule's ARN already: were its key ever
-        # absent, findings must still come in.
-        self.queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="Rules",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self.queue.queue_arn],
-                conditions={
-                    "ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in self.rules]},
-                    "StringEqualsIfExists": {"aws:SourceAccount": stack.account},
-                },
-            )
-        )
 
     def consuming(self) -> Granted:
         """Return what Lambda needs to take messages on the function's behalf."""
@@ -99,18 +86,36 @@ class IntakeQueue(Construct):
                 sid="Queue",
                 actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
                 resources=[self.queue.queue_arn],
-            )
+            ),
+            by_lambda=True,
+        )
+
+    def giving_up(self) -> Granted:
+        """Return what Lambda needs to put with the dead letters, on the function's behalf, what failed in it."""
+        return Granted(
+            iam.PolicyStatement(
+                sid="DeadLetters", actions=["sqs:SendMessage"], resources=[self.dead_letters.queue_arn]
+            ),
+            by_lambda=True,
         )
 
     def _rule(self, qualifier: str, dialect: Dialect) -> events.CfnRule:
-        return events.CfnRule(
+        rule = events.CfnRule(
             self,
             dialect.name.title().replace("-", ""),
             name=names.rule(qualifier, dialect.name),
             description="Findings of GuardDuty, to the intake queue",
             event_pattern=dialect.pattern,
-            targets=[events.CfnRule.TargetProperty(id="intake", arn=self.queue.queue_arn)],
+            targets=[
+                events.CfnRule.TargetProperty(
+                    id="intake",
+                    arn=self.queue.queue_arn,
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=self.dead_letters.queue_arn),
+                )
+            ],
         )
+        after(rule, self.queue, self.dead_letters)
+        return rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +141,7 @@ class Feed(Construct):
             function_response_types=["ReportBatchItemFailures"],
             scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=CONCURRENCY),
         )
+        # No dead letters: a warm-up that did not come is nothing to look at.
         warm = events.CfnRule(
             self,
             "Warm",

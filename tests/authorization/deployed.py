@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from functions import names
+from hub.deployment.model import DeploymentSettings
 from tests.authorization.simulator import Policy
 from tests.deployment.made import settings
 
@@ -120,7 +121,7 @@ def member_template() -> Mapping[str, Any]:
 
 
 @functools.cache
-def hub_template() -> Mapping[str, Any]:
+def hub_template(settings: DeploymentSettings = SETTINGS) -> Mapping[str, Any]:
     """Return the template of the hub."""
     import aws_cdk as cdk  # noqa: PLC0415 - slow to import
 
@@ -131,6 +132,6 @@ def hub_template() -> Mapping[str, Any]:
         code.mkdir()
         (code / "empty.py").touch()
         app = cdk.App(outdir=f"{directory}/out", analytics_reporting=False)
-        HubStack(app, "Hub", settings=SETTINGS, code=code)
-        template: Mapping[str, Any] = app.synth().get_stack_by_name(names.stack(Q, "hub")).template
+        HubStack(app, "Hub", settings=settings, code=code)
+        template: Mapping[str, Any] = app.synth().get_stack_by_name(names.stack(settings.qualifier, "hub")).template
     return template

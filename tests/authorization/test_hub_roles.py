@@ -49,7 +49,12 @@ def _principal(function: str) -> Principal:
     role = names.hub_role(Q, function)
     return Principal(
         f"arn:aws:sts::{HUB}:assumed-role/{role}/{names.function(Q, function)}",
-        {"aws:PrincipalArn": f"arn:aws:iam::{HUB}:role{names.iam_path(Q)}{role}"},
+        {
+            "aws:PrincipalArn": f"arn:aws:iam::{HUB}:role{names.iam_path(Q)}{role}",
+            "lambda:SourceFunctionArn": (
+                f"arn:aws:lambda:{SETTINGS.home_region}:{HUB}:function:{names.function(Q, function)}"
+            ),
+        },
     )
 
 
@@ -94,6 +99,25 @@ def test_every_call_is_allowed(asked: dict[str, list[Case]], function: str) -> N
     assert len(cases) > len(FUNCTIONS)
     refused = [str(case.request) for case, allowed in zip(cases, simulate(cases), strict=True) if not allowed]
     assert refused == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_credentials_are_worth_nothing_elsewhere(asked: dict[str, list[Case]], function: str) -> None:
+    key, own = "lambda:SourceFunctionArn", names.function(Q, function)
+    for changed in ({}, {key: f"arn:aws:lambda:{SETTINGS.home_region}:{HUB}:function:other"}):
+        cases = [
+            replace(
+                case,
+                principal=replace(
+                    case.principal,
+                    context={**{name: each for name, each in case.principal.context.items() if name != key}, **changed},
+                ),
+            )
+            for case in asked[function]
+            if str(case.principal.context[key]).endswith(f":{own}")
+        ]
+        assert len(cases) == len(asked[function])
+        assert [case.request.action for case, may in zip(cases, simulate(cases), strict=True) if may] == []
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,21 @@ import pytest
 from hub.authorization.requests import Request
 from hub.deployment.model import Guard
 from hub.stacks.guard import GuardStack
-from hub.stacks.service_control.evidence_lock import LOCKED_ACTIONS, evidence_lock
+from hub.stacks.service_control.evidence_lock import evidence_lock
 from hub.stacks.service_control.hub_guard import hub_guard
 from hub.stacks.service_control.statement import SIZE_LIMIT, PolicyTooLongError
+from member_stacks.kept import KEPT
 from tests.authorization import reference
 from tests.authorization.golden import same_as_golden
 from tests.authorization.protected import (
     EVIDENCE,
     HUB,
+    HUB_ASSUMED,
     HUB_ORDINARY,
     HUB_PEOPLE,
     HUB_THINGS,
+    HUB_TRIGGERS,
+    HUB_USES,
     INCIDENT,
     MEMBER,
     ORDINARY,
@@ -50,7 +55,8 @@ LOCK, GUARD = evidence_lock(SETTINGS), hub_guard(SETTINGS)
 IN_MEMBERS = Policies(identity=(ANYTHING,), guards=((ANYTHING, LOCK),))
 IN_HUB = Policies(identity=(ANYTHING,), guards=((ANYTHING, LOCK), (ANYTHING, GUARD)))
 CORDON = {"contain", "release", "break-glass"}
-DEPLOYERS = {"CloudFormation", "break-glass"}
+PEOPLE_WHO_DEPLOY = {"break-glass", "deployer"}
+DEPLOYMENT = PEOPLE_WHO_DEPLOY | {"CDK", "CloudFormation", "publishing"}
 
 Table = dict[str, dict[str, bool]]
 
@@ -86,7 +92,9 @@ def tables() -> dict[str, Table]:
         "tags": tried(TAGS, PEOPLE, IN_MEMBERS, MEMBER),
         "roles": tried(ROLES, PEOPLE, IN_MEMBERS, MEMBER),
         "ordinary": tried(ORDINARY, PEOPLE, IN_MEMBERS, MEMBER),
-        "hub": tried(HUB_THINGS, HUB_PEOPLE, IN_HUB, HUB),
+        "hub": tried({**HUB_THINGS, **HUB_TRIGGERS}, HUB_PEOPLE, IN_HUB, HUB),
+        "hub-uses": tried(HUB_USES, HUB_PEOPLE, IN_HUB, HUB),
+        "hub-assumed": tried(HUB_ASSUMED, HUB_PEOPLE, IN_HUB, HUB),
         "hub-ordinary": tried(HUB_ORDINARY, HUB_PEOPLE, IN_HUB, HUB),
     }
 
@@ -96,8 +104,8 @@ def test_evidence_and_its_tags_are_cordons_and_break_glasses_alone(tables: dict[
         assert who_may(tables[name]) == everywhere(tables[name], CORDON)
 
 
-def test_roles_are_stack_sets_and_break_glasses_alone(tables: dict[str, Table]) -> None:
-    assert who_may(tables["roles"]) == everywhere(ROLES, {"StackSets", "break-glass"})
+def test_roles_are_for_those_who_roll_out_and_break_glass_alone(tables: dict[str, Table]) -> None:
+    assert who_may(tables["roles"]) == everywhere(ROLES, {"StackSets", *PEOPLE_WHO_DEPLOY})
 
 
 def test_ordinary_life_goes_on(tables: dict[str, Table]) -> None:
@@ -109,23 +117,56 @@ def test_ordinary_life_goes_on(tables: dict[str, Table]) -> None:
 
 
 def test_the_hub_is_changed_by_deployments_and_break_glass(tables: dict[str, Table]) -> None:
-    expected = everywhere(HUB_THINGS, DEPLOYERS)
-    for what in (
-        "write pointer or kill switch",
-        "put a policy into the bucket",
-        "send a message to the queue",
-        "empty the queue",
-    ):
-        expected[what] = DEPLOYERS | {"functions", "operator"}
-    for what in ("change the stack", "change the stack set"):
-        expected[what] = DEPLOYERS | {"CDK"}
     assert who_may(tables["hub"]) == {
-        # The evidence lock is over the hub too: nobody's name but StackSets' passes both for roles.
-        **expected,
-        "give its role a policy": DEPLOYERS | {"StackSets"},
-        "pass its role on": DEPLOYERS | {"StackSets"},
-        "make a role that passes for CloudFormation's": DEPLOYERS | {"StackSets"},
+        **everywhere(HUB_THINGS, {"StackSets", *DEPLOYMENT}),
+        **everywhere(HUB_TRIGGERS, DEPLOYMENT),
     }
+    assert who_may(tables["hub-uses"]) == everywhere(HUB_USES, {"functions", "operator", *DEPLOYMENT})
+
+
+def test_the_cdks_roles_are_for_people_who_deploy(tables: dict[str, Table]) -> None:
+    assert who_may(tables["hub-assumed"]) == everywhere(HUB_ASSUMED, PEOPLE_WHO_DEPLOY)
+
+
+def test_the_hub_guard_holds_without_the_evidence_lock() -> None:
+    """The hub need not be a target of the lock."""
+    alone = Policies(identity=(ANYTHING,), guards=((ANYTHING, GUARD),))
+    found = who_may(tried(HUB_THINGS, HUB_PEOPLE, alone, HUB))
+    assert found == everywhere(HUB_THINGS, {"StackSets", *DEPLOYMENT})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "arn:*:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Glass_*",
+        "arn:*:iam::*:role/glass",
+        "arn:*:iam::*:user/glass",
+        f"arn:*:iam::{HUB}:role/people/*",
+    ],
+)
+@pytest.mark.parametrize("setting", ["break_glass", "deployers", "operators"])
+def test_what_the_settings_let_past_nobody_can_make(pattern: str, setting: str) -> None:
+    let_past = replace(SETTINGS.guard, break_glass=("arn:*:iam::*:role/other",))
+    changed = (
+        replace(SETTINGS, operators=(pattern,), guard=let_past)
+        if setting == "operators"
+        else replace(SETTINGS, guard=replace(let_past, **{setting: (pattern,)}))
+    )
+    policies = [hub_guard(changed), *([evidence_lock(changed)] if setting != "operators" else [])]
+    resource = pattern.replace("arn:*", "arn:aws").replace("::*", f"::{HUB}").replace("*", "x")
+    user = ":user/" in pattern
+    asked = [
+        Request(f"iam:{action}", resource, {})
+        for action in (
+            ("CreateUser", "CreateAccessKey", "CreateLoginProfile", "UpdateLoginProfile", "PutUserPolicy")
+            if user
+            else ("CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy")
+        )
+    ]
+    for policy in policies:
+        under = Policies(identity=(ANYTHING,), guards=((ANYTHING, policy),))
+        cases = [Case(request, principal(PEOPLE["administrator"], HUB), under) for request in asked]
+        assert simulate(cases) == [False] * len(asked)
 
 
 def test_the_page_has_these_tables(tables: dict[str, Table]) -> None:
@@ -170,8 +211,8 @@ def _matches(action: str, patterns: tuple[str, ...]) -> bool:
 
 
 def test_every_locked_action_sees_tags_and_is_denied_on_every_kind() -> None:
-    locked = [(action, kind) for action, kind in _lockable() if _matches(action, LOCKED_ACTIONS)]
-    for pattern in LOCKED_ACTIONS:
+    locked = [(action, kind) for action, kind in _lockable() if _matches(action, KEPT)]
+    for pattern in KEPT:
         assert any(_matches(action, (pattern,)) for action, _ in locked), f"{pattern} never sees a tag"
     administrator = principal(PEOPLE["administrator"])
     tagged = [_on(action, kind, administrator, INCIDENT) for action, kind in locked]
@@ -181,7 +222,7 @@ def test_every_locked_action_sees_tags_and_is_denied_on_every_kind() -> None:
 
 
 def test_what_is_left_unlocked_is_known() -> None:
-    left = sorted({f"{action} on {kind}" for action, kind in _lockable() if not _matches(action, LOCKED_ACTIONS)})
+    left = sorted({f"{action} on {kind}" for action, kind in _lockable() if not _matches(action, KEPT)})
     same_as_golden("unlocked.txt", "\n".join(left) + "\n")
 
 
@@ -230,25 +271,27 @@ def test_the_template_passes_cfn_lint(template: dict[str, Any]) -> None:
     assert [str(match) for match in matches] == []
 
 
-def test_the_longest_qualifier_leaves_room_for_break_glass() -> None:
+def test_the_longest_qualifier_leaves_room_for_people() -> None:
     longest = settings(
         qualifier="q" * 20,
+        operators=("arn:*:iam::111111111111:role/operators/soc",),
         guard=Guard(
             targets=("r-abcd",),
             break_glass=(
                 "arn:*:iam::*:role/break-glass",
                 "arn:*:iam::*:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_BreakGlass_*",
             ),
+            deployers=("arn:*:iam::111111111111:role/pipelines/cordon",),
         ),
     )
     for policy in (evidence_lock(longest), hub_guard(longest)):
         assert len(json.dumps(policy, separators=(",", ":"))) < SIZE_LIMIT
 
 
-def test_too_many_break_glass_patterns_are_refused() -> None:
+def test_too_many_patterns_are_refused() -> None:
     many = settings(guard=Guard(break_glass=tuple(f"arn:*:iam::*:role/break-glass-{number}" for number in range(9))))
     for policy in (evidence_lock, hub_guard):
-        with pytest.raises(PolicyTooLongError, match=r"guard\.break_glass"):
+        with pytest.raises(PolicyTooLongError, match=r"guard\.break_glass, guard\.deployers"):
             policy(many)
 
 

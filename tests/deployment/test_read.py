@@ -61,7 +61,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         "regions: [us-gov-east-1, us-gov-west-1]\n"
         "rollout: {canary: [ou-abcd-11111111], rest: [ou-abcd-22222222, ou-abcd-33333333], concurrency_percentage: 50, tolerance_percentage: 0, identity: true}\n"
         "evidence: {lock_days: 30, lock_mode: compliance}\n"
-        'guard: {targets: [r-abcd, ou-abcd-11111111, 444455556666], break_glass: ["arn:*:iam::*:role/break-glass"]}\n'
+        'guard: {targets: [r-abcd, ou-abcd-11111111, 444455556666], break_glass: ["arn:*:iam::*:role/break-glass"], deployers: ["arn:*:iam::111111111111:role/cordon-deployer"]}\n'
         "detection: {security_hub: true, security_hub_v2: true, guardduty: true}\n"
         'operators: ["arn:*:iam::111111111111:role/soc-*"]\n'
         "notify: [soc@example.com]\ncontainments_per_hour: 5\nlog_retention_days: 90\n"
@@ -72,7 +72,11 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         regions=("us-gov-east-1", "us-gov-west-1"),
         rollout=Rollout(("ou-abcd-11111111",), ("ou-abcd-22222222", "ou-abcd-33333333"), 50, 0, identity=True),
         evidence=Evidence(30, "compliance"),
-        guard=Guard(("r-abcd", "ou-abcd-11111111", "444455556666"), ("arn:*:iam::*:role/break-glass",)),
+        guard=Guard(
+            ("r-abcd", "ou-abcd-11111111", "444455556666"),
+            ("arn:*:iam::*:role/break-glass",),
+            ("arn:*:iam::111111111111:role/cordon-deployer",),
+        ),
         detection=Detection(security_hub=True, security_hub_v2=True, guardduty=True),
         operators=("arn:*:iam::111111111111:role/soc-*",),
         notify=("soc@example.com",),
@@ -184,7 +188,10 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         ),
         (
             WHOLE + "guard: {targets: [r-abcd], break_glass: []}\n",
-            ["deployment.yaml:7:28: guard.break_glass: names nobody, and the guard is attached: say who may get past it in an emergency"],
+            [
+                "deployment.yaml:7:8: guard.deployers: names nobody, and the guard is attached: say who may deploy under it",
+                "deployment.yaml:7:28: guard.break_glass: names nobody, and the guard is attached: say who may get past it in an emergency",
+            ],
         ),
     ],
 )  # fmt: skip

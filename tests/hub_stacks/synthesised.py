@@ -61,6 +61,25 @@ def named(template: Template, kind: str, key: str, value: str) -> Mapping[str, A
     return found
 
 
+def rises_of(template: Template, alarm: Mapping[str, Any]) -> str:
+    """Return the name of the queue whose number of messages an alarm looks at, and assert that it tells every rise.
+
+    The newest of the minutes may be filled by ``FILL`` before its figure has come: one minute alone is too few.
+    """
+    (expression,) = [each for each in alarm["Metrics"] if "Expression" in each]
+    (lying,) = [each for each in alarm["Metrics"] if "MetricStat" in each]
+    assert expression["Expression"] == f"DIFF(FILL({lying['Id']}, 0))"
+    assert (expression["ReturnData"], lying["ReturnData"]) == (True, False)
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+    assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    assert alarm["EvaluationPeriods"] > 2
+    metric = lying["MetricStat"]["Metric"]
+    assert (metric["Namespace"], metric["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    (queue,) = metric["Dimensions"]
+    name, _ = queue["Value"]["Fn::GetAtt"]
+    return str(template["Resources"][name]["Properties"]["QueueName"])
+
+
 def text(template: Template, value: Any) -> str:
     """Return a value with its functions resolved, as far as names go: ``arn:aws:sqs:...`` reads ``arn:P:sqs:...``."""
     if isinstance(value, str):

@@ -20,7 +20,7 @@ from hub.stacks.dialects import DIALECTS
 from tests.docs.test_records import forget_directory
 from tests.end_to_end.scenes import bundle as shipped
 from tests.finding.findings import asff
-from tests.hub_stacks.synthesised import Synthesised, named, of_type, text
+from tests.hub_stacks.synthesised import Synthesised, named, of_type, rises_of, text
 from tests.stage import ACCOUNT, INSTANCE, REGION, instance, staged
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -107,7 +107,48 @@ def test_the_brake_is_on_the_event_source(deployment: Synthesised) -> None:
 def test_what_is_kept_outlives_the_stack(deployment: Synthesised) -> None:
     kept = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"}
     for name, resource in deployment.hub["Resources"].items():
-        assert (resource.get("DeletionPolicy") == "Retain") == (resource["Type"] in kept), name
+        letters = resource.get("Properties", {}).get("QueueName") == names.dead_letters("cordon")
+        assert (resource.get("DeletionPolicy") == "Retain") == (resource["Type"] in kept or letters), name
+
+
+def test_what_a_rule_cannot_deliver_lies_with_the_dead_letters(deployment: Synthesised) -> None:
+    found = {
+        rule["Name"]: [text(deployment.hub, each["DeadLetterConfig"]["Arn"]) for each in rule["Targets"]]
+        for rule in of_type(deployment.hub, "AWS::Events::Rule").values()
+        if "EventPattern" in rule
+    }
+    letters = f"arn:P:sqs:R:A:{names.dead_letters('cordon')}"
+    assert found == {names.rule("cordon", dialect.name): [letters] for dialect in DIALECTS}
+
+
+def test_no_rule_is_there_before_the_queues_let_it_in(deployment: Synthesised) -> None:
+    policies = set(of_type(deployment.hub, "AWS::SQS::QueuePolicy"))
+    assert len(policies) == 2
+    for resource in deployment.hub["Resources"].values():
+        if resource["Type"] == "AWS::Events::Rule" and "EventPattern" in resource["Properties"]:
+            assert policies <= set(resource["DependsOn"])
+
+
+def test_each_further_dead_letter_is_told(deployment: Synthesised) -> None:
+    alarm = named(deployment.hub, "AWS::CloudWatch::Alarm", "AlarmName", names.alarm("cordon", "dead-letters"))
+    assert rises_of(deployment.hub, alarm) == names.dead_letters("cordon")
+    assert [text(deployment.hub, each) for each in alarm["AlarmActions"]] == [f"arn:P:sns:R:A:{names.topic('cordon')}"]
+
+
+def test_no_change_of_the_control_record_is_missed(deployment: Synthesised) -> None:
+    (mapping,) = [
+        each for each in of_type(deployment.hub, "AWS::Lambda::EventSourceMapping").values() if "FilterCriteria" in each
+    ]
+    letters = f"arn:P:sqs:R:A:{names.dead_letters('cordon')}"
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert text(deployment.hub, mapping["DestinationConfig"]["OnFailure"]["Destination"]) == letters
+    assert granted(deployment, names.WATCH)["sqs:SendMessage"] == {letters}
+
+
+def test_a_release_that_failed_is_not_tried_again_by_itself(deployment: Synthesised) -> None:
+    (config,) = of_type(deployment.hub, "AWS::Lambda::EventInvokeConfig").values()
+    assert text(deployment.hub, config["FunctionName"]) == names.function("cordon", names.RELEASE)
+    assert (config["Qualifier"], config["MaximumRetryAttempts"]) == ("$LATEST", 0)
 
 
 def test_evidence_is_locked_and_nothing_comes_without_tls(deployment: Synthesised) -> None:
@@ -137,14 +178,21 @@ def test_services_are_let_in_for_this_accounts_resources_alone(deployment: Synth
         for statement in each["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     ]
-    assert len(allowed) == 2
+    assert len(allowed) == 3
     for statement in allowed:
         keys = {key for conditions in statement["Condition"].values() for key in conditions}
         assert keys == {"aws:SourceArn", "aws:SourceAccount"}
-    (rules,) = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in allowed if "ArnEquals" in each["Condition"]]
-    assert {text(deployment.hub, each) for each in rules} == {
-        f"arn:P:events:R:A:rule/{names.rule('cordon', dialect.name)}" for dialect in DIALECTS
+    let_in = {
+        text(deployment.hub, each["Resource"]): {
+            text(deployment.hub, rule) for rule in each["Condition"]["ArnEquals"]["aws:SourceArn"]
+        }
+        for each in allowed
+        if "ArnEquals" in each["Condition"]
     }
+    place = "arn:P:events:eu-west-1:111111111111:rule"
+    rules = {f"{place}/{names.rule('cordon', dialect.name)}" for dialect in DIALECTS}
+    queues = (names.queue("cordon"), names.dead_letters("cordon"))
+    assert let_in == {f"arn:P:sqs:R:A:{queue}": rules for queue in queues}
 
 
 OPEN_ENDED = {
@@ -172,16 +220,30 @@ def test_every_grant_names_its_resources(deployment: Synthesised, purpose: str) 
 
 
 @pytest.mark.parametrize(("purpose", "role"), [("intake", "contain"), ("release", "release")])
-def test_a_function_enters_members_by_one_role_and_from_within_itself(
-    deployment: Synthesised, purpose: str, role: str
-) -> None:
+def test_a_function_enters_members_by_one_role(deployment: Synthesised, purpose: str, role: str) -> None:
     (entering,) = [each for each in statements(deployment, purpose) if "sts:AssumeRole" in each["Action"]]
     assert set(entering["Action"]) == {"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}
     assert text(deployment.hub, entering["Resource"]) == f"arn:P:iam::*:role/cordon/{names.member_role('cordon', role)}"
-    conditions = entering["Condition"]
-    assert conditions["StringEquals"] == {"aws:ResourceOrgID": "o-exampleorgid"}
-    (within,) = conditions["ArnEquals"].values()
-    assert text(deployment.hub, within) == f"arn:P:lambda:eu-west-1:111111111111:function:cordon-{purpose}"
+    assert entering["Condition"]["StringEquals"] == {"aws:ResourceOrgID": "o-exampleorgid"}
+
+
+BY_LAMBDA_ITSELF = {"Logs", "Queue", "Stream", "DeadLetters"}
+"""Statements for what Lambda calls in the function's name."""
+
+
+@pytest.mark.parametrize("purpose", FUNCTIONS)
+def test_credentials_are_worth_nothing_outside_of_their_function(deployment: Synthesised, purpose: str) -> None:
+    bound = {
+        each["Sid"]: [
+            text(deployment.hub, function) for function in each.get("Condition", {}).get("ArnEquals", {}).values()
+        ]
+        for each in statements(deployment, purpose)
+    }
+    within = [f"arn:P:lambda:eu-west-1:111111111111:function:{names.function('cordon', purpose)}"]
+    anywhere = BY_LAMBDA_ITSELF | {"NeitherKillSwitchNorPointers"}
+    assert bound == {sid: [] if sid in anywhere else within for sid in bound}
+    for each in statements(deployment, purpose):
+        assert set(each.get("Condition", {}).get("ArnEquals", {})) <= {"lambda:SourceFunctionArn"}
 
 
 def test_no_function_can_touch_the_kill_switch(deployment: Synthesised) -> None:

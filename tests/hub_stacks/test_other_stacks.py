@@ -12,8 +12,9 @@ from hub.deployment.model import Rollout
 from member_stacks.props import MemberProps
 from member_stacks.template import member_template
 from tests.deployment.made import settings
+from tests.docs.pages import table
 from tests.hub_stacks.conftest import Synthesise
-from tests.hub_stacks.synthesised import Synthesised, Template, of_type, text
+from tests.hub_stacks.synthesised import Synthesised, Template, of_type, rises_of, text
 
 
 @pytest.fixture
@@ -106,3 +107,47 @@ def test_what_is_forwarded_is_what_security_hub_may_not_bring(deployment: Synthe
         kind for rule in of_type(template, "AWS::Events::Rule").values() for kind in rule["EventPattern"]["detail-type"]
     }
     assert kinds == {"GuardDuty Finding", "Findings Imported V2"}
+
+
+def test_what_cannot_be_forwarded_waits_where_it_was_found(deployment: Synthesised) -> None:
+    template = deployment.templates["cordon-forwarder-us-east-1"]
+    (queue,) = of_type(template, "AWS::SQS::Queue").values()
+    (policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
+    rules = of_type(template, "AWS::Events::Rule")
+    letters = f"arn:P:sqs:R:A:{names.not_forwarded('cordon')}"
+    assert (queue["QueueName"], queue["MessageRetentionPeriod"]) == (names.not_forwarded("cordon"), 14 * 86400)
+    for name, rule in rules.items():
+        assert [text(template, each["DeadLetterConfig"]["Arn"]) for each in rule["Targets"]] == [letters]
+        assert set(of_type(template, "AWS::SQS::QueuePolicy")) <= set(template["Resources"][name]["DependsOn"])
+    (let_in,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert (let_in["Principal"], text(template, let_in["Resource"])) == ({"Service": "events.amazonaws.com"}, letters)
+    assert {text(template, each) for each in let_in["Condition"]["ArnEquals"]["aws:SourceArn"]} == {
+        f"arn:P:events:us-east-1:111111111111:rule/{rule['Name']}" for rule in rules.values()
+    }
+
+
+def test_that_it_waits_is_told_in_the_same_region(deployment: Synthesised) -> None:
+    template = deployment.templates["cordon-forwarder-us-east-1"]
+    (alarm,) = of_type(template, "AWS::CloudWatch::Alarm").values()
+    (subscription,) = of_type(template, "AWS::SNS::Subscription").values()
+    topic = f"arn:P:sns:R:A:{names.topic('cordon')}"
+    assert rises_of(template, alarm) == names.not_forwarded("cordon")
+    assert [text(template, each) for each in alarm["AlarmActions"]] == [topic]
+    assert (text(template, subscription["TopicArn"]), subscription["Endpoint"]) == (topic, "soc@example.com")
+    (policy,) = of_type(template, "AWS::SNS::TopicPolicy").values()
+    (let_in,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    source = text(template, let_in["Condition"]["ArnLike"]["aws:SourceArn"])
+    assert source == "arn:P:cloudwatch:us-east-1:111111111111:alarm:cordon-*"
+
+
+def test_detection_stays_on_whatever_becomes_of_its_stack(deployment: Synthesised) -> None:
+    resources = deployment.templates["cordon-detection"]["Resources"].values()
+    assert len(resources) == 6
+    for each in resources:
+        assert (each["DeletionPolicy"], each["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+def test_the_page_says_what_to_do_about_every_alarm(deployment: Synthesised) -> None:
+    assert set(table("docs/rollout.md", "alarm")) == {
+        alarm["AlarmName"] for _, _, alarm in deployment.resources("AWS::CloudWatch::Alarm")
+    }

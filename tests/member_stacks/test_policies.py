@@ -11,8 +11,8 @@ import pytest
 
 from functions.names import DENIED_TAGS
 from hub.authorization.requests import Request
-from member_stacks.restriction import KEPT
-from tests.authorization.reference import condition_keys, resource_types
+from member_stacks.kept import KEPT
+from tests.authorization.reference import condition_keys, matching, resource_types
 from tests.authorization.simulator import Case, Policies, Principal, simulate
 from tests.member_stacks.made import FORENSICS, MEMBER, PROPS, policy, template
 
@@ -66,16 +66,76 @@ def test_a_tag_that_names_no_instance_denies_nobody(value: str | None) -> None:
     assert allowed(policy("cordon-denial"), [READ], {"ec2:SourceInstanceARN": HOST, **tags}) == [True]
 
 
+RESTRICTION = "cordon-Deny-termination-of-isolated-instances"
+
+
 def test_what_is_isolated_is_left_alone() -> None:
-    restriction = policy("cordon-Deny-termination-of-isolated-instances")
+    restriction = policy(RESTRICTION)
     isolated, tag = {"aws:ResourceTag/status": "isolated"}, {"aws:ResourceTag/status": "live"}
     for name in ("TerminateInstances", "StopInstances", "RebootInstances", "ModifyInstanceAttribute", "DeleteTags"):
         on_isolated, on_live = (Request(f"ec2:{name}", HOST, tags) for tags in (isolated, tag))
         assert allowed(restriction, [on_isolated, on_live]) == [False, True], name
 
 
+@pytest.mark.parametrize("tags", [{"status": "isolated"}, {"cordon:incident": "inc-1"}])
+def test_everything_that_is_kept_is_denied_on_what_is_isolated(tags: Mapping[str, str]) -> None:
+    asked = [
+        Request(action, f"{EC2 if kind != 'snapshot' else EC2.removesuffix(MEMBER)}:{kind}/x-1", context)
+        for pattern in KEPT
+        for action in matching(pattern)
+        for kind in ("instance", "network-interface", "security-group", "snapshot", "volume")
+        if kind in resource_types(action) and "aws:ResourceTag/" in condition_keys(action, kind)
+        for context in ({}, {f"aws:ResourceTag/{key}": value for key, value in tags.items()})
+    ]
+    names = {each.action.lower() for each in asked}
+    assert names > {"ec2:createimage", "ec2:createnetworkinterfacepermission", "ec2:modifyinstanceplacement"}
+    assert allowed(policy(RESTRICTION), asked) == [not each.context for each in asked]
+
+
+def test_a_tag_of_the_same_name_in_other_letters_hides_nothing() -> None:
+    """IAM takes ``Status`` for ``status``: which of the two it compares is not known."""
+    tags = {"aws:ResourceTag/Status": "live", "aws:ResourceTag/cordon:incident": "inc-1"}
+    assert allowed(policy(RESTRICTION), [Request("ec2:TerminateInstances", HOST, tags)]) == [False]
+
+
+def test_whoever_is_restricted_stays_restricted() -> None:
+    ours = f"arn:aws:iam::{MEMBER}:policy/cordon/{RESTRICTION}"
+    group = f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted"
+    user, role = (f"arn:aws:iam::{MEMBER}:{each}" for each in ("user/alice", "role/operator"))
+    refused = [
+        Request("iam:RemoveUserFromGroup", group, {}),
+        Request("iam:DetachGroupPolicy", group, {"iam:PolicyARN": ours}),
+        Request("iam:PutGroupPolicy", group, {}),
+        Request("iam:DeleteGroup", group, {}),
+        Request("iam:UpdateGroup", group, {}),
+        Request("iam:CreatePolicyVersion", ours, {}),
+        Request("iam:SetDefaultPolicyVersion", ours, {}),
+        Request("iam:DeletePolicy", ours, {}),
+        Request("iam:DetachUserPolicy", user, {"iam:PolicyARN": ours}),
+        Request("iam:DetachRolePolicy", role, {"iam:PolicyARN": ours}),
+    ]
+    assert allowed(policy(RESTRICTION), refused) == [False] * len(refused)
+    other = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    free = [
+        Request("iam:AddUserToGroup", group, {}),
+        Request("iam:GetGroup", group, {}),
+        Request("iam:ListEntitiesForPolicy", ours, {}),
+        Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/others", {}),
+        Request("iam:DetachUserPolicy", user, {"iam:PolicyARN": other}),
+        Request("iam:AttachUserPolicy", user, {"iam:PolicyARN": ours}),
+    ]
+    assert allowed(policy(RESTRICTION), free) == [True] * len(free)
+
+
+def test_the_serial_console_sees_no_tags_and_is_denied() -> None:
+    console = Request("ec2-instance-connect:SendSerialConsoleSSHPublicKey", HOST, {})
+    assert resource_types(console.action) == {"instance"}
+    assert not condition_keys(console.action, "instance")
+    assert allowed(policy(RESTRICTION), [console]) == [False]
+
+
 def test_nobody_says_falsely_that_something_is_isolated() -> None:
-    restriction = policy("cordon-Deny-termination-of-isolated-instances")
+    restriction = policy(RESTRICTION)
 
     def tagging(key: str, value: str) -> Request:
         return Request("ec2:CreateTags", HOST, {f"aws:RequestTag/{key}": value, "aws:TagKeys": (key,)})
@@ -90,18 +150,21 @@ def test_nobody_says_falsely_that_something_is_isolated() -> None:
 def test_the_restriction_asks_nothing_about_who_calls() -> None:
     keys = {
         key
-        for statement in policy("cordon-Deny-termination-of-isolated-instances")["Statement"]
-        for condition in statement["Condition"].values()
+        for statement in policy(RESTRICTION)["Statement"]
+        for condition in statement.get("Condition", {}).values()
         for key in condition
     }
     assert not [key for key in keys if "Principal" in key]
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_ec2_knows_the_tags_of_what_is_kept(name: str) -> None:
-    kinds = resource_types(name)
-    assert kinds
-    assert [kind for kind in kinds if "aws:ResourceTag/" in condition_keys(name, kind)]
+OF_THE_ACCOUNT = "ec2:ModifyInstanceMetadataDefaults"
+"""Fits a pattern, and has no tag that could deny it."""
+
+
+@pytest.mark.parametrize("pattern", KEPT)
+def test_ec2_knows_the_tags_of_what_is_kept(pattern: str) -> None:
+    for name in set(matching(pattern)) - {OF_THE_ACCOUNT}:
+        assert [kind for kind in resource_types(name) if "aws:ResourceTag/" in condition_keys(name, kind)], name
 
 
 WHOLE = replace(PROPS, identity=True)

@@ -12,58 +12,10 @@ from functions import names
 from hub.deployment.model import DeploymentSettings
 from hub.stacks.service_control import principals
 from hub.stacks.service_control.statement import deny, document
-
-LOCKED_ACTIONS = (
-    # the instance
-    "ec2:AssociateIamInstanceProfile",
-    "ec2:CreateImage",
-    "ec2:CreateReplaceRootVolumeTask",
-    "ec2:DisassociateIamInstanceProfile",
-    "ec2:ModifyInstance*",
-    "ec2:RebootInstances",
-    "ec2:ReplaceIamInstanceProfileAssociation",
-    "ec2:ResetInstanceAttribute",
-    "ec2:SendDiagnosticInterrupt",
-    "ec2:SendSpotInstanceInterruptions",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
-    "ec2:TerminateInstances",
-    # its interfaces and addresses
-    "ec2:AssignIpv6Addresses",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:AssociateAddress",
-    "ec2:AttachNetworkInterface",
-    "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DetachNetworkInterface",
-    "ec2:DisassociateAddress",
-    "ec2:ModifyNetworkInterfaceAttribute",
-    "ec2:ResetNetworkInterfaceAttribute",
-    "ec2:Unassign*Addresses",
-    # its volumes
-    "ec2:AttachVolume",
-    "ec2:DeleteVolume",
-    "ec2:DetachVolume",
-    "ec2:ModifyVolume*",
-    # its snapshots
-    "ec2:DeleteSnapshot",
-    "ec2:ModifySnapshot*",
-    "ec2:ResetSnapshotAttribute",
-    "ec2:UnlockSnapshot",
-    # its group
-    "ec2:AssociateSecurityGroupVpc",
-    "ec2:AuthorizeSecurityGroup*",
-    "ec2:DeleteSecurityGroup",
-    "ec2:DisassociateSecurityGroupVpc",
-    "ec2:ModifySecurityGroupRules",
-    "ec2:RevokeSecurityGroup*",
-    "ec2:UpdateSecurityGroupRule*",
-)
-"""What changes, loses or gives away a locked resource. Stopping and rebooting too (which CreateImage
-does by default): memory is evidence."""
+from member_stacks.kept import KEPT
 
 IAM_CHANGES = (
-    "iam:Add*",
+    "iam:AddRole*",  # whoever may, may put a user into the restricted group
     "iam:Attach*",
     "iam:Create*",
     "iam:Delete*",
@@ -78,8 +30,12 @@ IAM_CHANGES = (
 
 
 def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
-    """Return the policy: tag lock, tag-forgery guard, role guard."""
-    q, break_glass = settings.qualifier, settings.guard.break_glass
+    """Return the policy: tag lock, tag-forgery guard, role guard.
+
+    The lock goes by the incident's tag alone, and that is what nobody else may write. ``status`` is the same word for
+    every deployment: to deny it here would deny the containments of any other that stands beside this one.
+    """
+    q, break_glass, deployers = settings.qualifier, settings.guard.break_glass, settings.guard.deployers
     path = names.iam_path(q)
     incident = names.incident_tag(q)
     cordon = (
@@ -89,20 +45,14 @@ def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
     )
     locked = {"Null": {f"aws:ResourceTag/{incident}": "false"}}
     tagging = ("ec2:CreateTags", "ec2:DeleteTags")
-    stack_sets = (principals.STACK_SETS, *break_glass)
+    rollout = (principals.STACK_SETS, *break_glass, *deployers)
     return document(
-        deny("TagLock", LOCKED_ACTIONS, unless=cordon, when=locked),
+        deny("TagLock", KEPT, unless=cordon, when=locked),
         deny(
             "IncidentTag",
             (*tagging, "autoscaling:CreateAutoScalingGroup", "autoscaling:CreateOrUpdateTags"),
             unless=cordon,
             when={"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": [incident]}},
-        ),
-        deny(
-            "StatusForged",
-            tagging[:1],
-            unless=cordon,
-            when={"StringEqualsIgnoreCase": {f"aws:RequestTag/{names.STATUS_TAG}": names.STATUS_VALUE}},
         ),
         deny(
             "StatusOfLocked",
@@ -120,19 +70,20 @@ def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
             "Roles",
             IAM_CHANGES,
             unless=(
-                *stack_sets,
-                principals.cloudformation(settings),
+                *rollout,
+                principals.cdk(settings),
                 principals.member_role(settings, names.IDENTITY),
             ),
             on=(
                 *(f"arn:*:iam::*:{kind}{path}*" for kind in ("group", "instance-profile", "policy", "role")),
                 principals.STACK_SETS,
+                *principals.made_by_anyone(break_glass, deployers),
             ),
         ),
         deny(
             "MemberStacks",
             ("cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Update*"),
-            unless=stack_sets,
-            on=(f"arn:*:cloudformation:*:*:stack/StackSet-{q}-*",),
+            unless=rollout,
+            on=(f"arn:*:cloudformation:*:*:stack/StackSet-{names.stack_set(q, '*')}",),
         ),
     )

@@ -2,24 +2,35 @@
 """The hub guard: what runs in the hub, and what it goes by, is changed by a deployment or by break-glass alone.
 
 An administrator of the hub could otherwise give the functions other code, another policy or another event, and with
-that reach every member. The roles that deploy are let past: who may assume those decides who may change the hub.
+that reach every member. ``guard.deployers`` may deploy; the roles by which the CDK deploys are for them alone, since
+their trust policies let everybody in who is in the account.
 """
 
 from __future__ import annotations
 
 from functions import names
 from hub.deployment.model import DeploymentSettings
+from hub.stacks.service_control import hub_resources as hub
 from hub.stacks.service_control import principals
 from hub.stacks.service_control.evidence_lock import IAM_CHANGES
 from hub.stacks.service_control.statement import deny, document
 
-_STACK_CHANGES = (
-    "cloudformation:Create*",
+_CHANGES = (
+    *IAM_CHANGES,
+    "cloudformation:C*",  # cancel, continue, create
     "cloudformation:Delete*",
     "cloudformation:Execute*",
+    "cloudformation:Rollback*",
+    "cloudformation:SetStackPolicy",
     "cloudformation:Update*",
-)
-_FUNCTION_CHANGES = (
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:DisableAlarmActions",
+    "cloudwatch:Put*Alarm*",
+    "events:Delete*",
+    "events:Disable*",
+    "events:Put*",
+    "events:Remove*",
+    "iam:PassRole",
     "lambda:Add*",
     "lambda:Create*",
     "lambda:Delete*",
@@ -27,104 +38,91 @@ _FUNCTION_CHANGES = (
     "lambda:Put*",
     "lambda:Remove*",
     "lambda:Update*",
-)
-_RECORD_CHANGES = (
-    "dynamodb:BatchWriteItem",
-    "dynamodb:Delete*",
-    "dynamodb:Disable*",
-    "dynamodb:Import*",
-    "dynamodb:PartiQL*",
-    "dynamodb:PutItem",
-    "dynamodb:PutResourcePolicy",
-    "dynamodb:Restore*",
-    "dynamodb:Update*",
-)
-_BUCKET_CHANGES = (
+    "logs:*RetentionPolicy",
+    "logs:DeleteLog*",
     "s3:Bypass*",
     "s3:Delete*",
+    "s3:Put*Configuration",
     "s3:PutBucket*",
-    "s3:PutEncryptionConfiguration",
-    "s3:PutLifecycleConfiguration",
     "s3:PutObject?*",
-    "s3:PutReplicationConfiguration",
     "s3:Replicate*",
-)
-_QUEUE_CHANGES = (
-    "sqs:AddPermission",
-    "sqs:ChangeMessageVisibility",
-    "sqs:Delete*",
-    "sqs:PurgeQueue",
-    "sqs:ReceiveMessage",
-    "sqs:RemovePermission",
-    "sqs:SendMessage",
-    "sqs:SetQueueAttributes",
-    "sqs:StartMessageMoveTask",
-)
-_TELLING_CHANGES = (
-    "sns:AddPermission",
+    "sns:*Permission",
     "sns:DeleteTopic",
-    "sns:RemovePermission",
-    "sns:SetTopicAttributes",
+    "sns:PutDataProtectionPolicy",
+    "sns:Set*Attributes",
+    "sns:Unsubscribe",
+    "sqs:*Permission",
+    "sqs:DeleteQueue",
+    "sqs:PurgeQueue",
+    "sqs:SetQueueAttributes",
 )
-_RULE_CHANGES = ("events:Delete*", "events:Disable*", "events:Put*", "events:Remove*")
+"""What a deployment alone does."""
+
+_USES = (
+    "dynamodb:BatchWriteItem",
+    "dynamodb:Delete*",
+    "dynamodb:PartiQL*",
+    "dynamodb:Put*",
+    "dynamodb:Update*",
+    "lambda:Invoke*",
+    "s3:PutObject",
+    "sns:Publish",
+    "sqs:*Message",
+    "sqs:*MessageMoveTask",
+    "sqs:ChangeMessage*",
+)
+"""What the functions and the operator do too, each within the permissions of its own role."""
+
+_STACK_SETS = (
+    "cloudformation:CreateStackInstances",
+    "cloudformation:CreateStackSet",
+    "cloudformation:DeleteStackInstances",
+    "cloudformation:DeleteStackSet",
+    "cloudformation:ImportStacksToStackSet",
+    "cloudformation:UpdateStackInstances",
+    "cloudformation:UpdateStackSet",
+)
+_TRIGGERS = ("lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping")
 
 
 def hub_guard(settings: DeploymentSettings) -> dict[str, object]:
     """Return the policy, for the hub account alone."""
-    q, hub, break_glass = settings.qualifier, settings.hub, settings.guard.break_glass
-    path, buckets = names.iam_path(q), f"arn:*:s3:::{q}-*-{hub}-*"
-    cloudformation = principals.cloudformation(settings)
-    deployment = (cloudformation, *break_glass)
-    running = (*deployment, principals.hub_functions(settings))
+    guard, path, cdk = settings.guard, names.iam_path(settings.qualifier), principals.cdk(settings)
+    people = (*guard.break_glass, *guard.deployers)
+    functions, buckets = hub.functions(settings), (*hub.buckets(settings), hub.code(settings))
+    told, queues = hub.topic(settings), hub.queues(settings)
     return document(
         deny(
-            "Functions",
-            _FUNCTION_CHANGES,
-            unless=deployment,
-            on=(f"arn:*:lambda:*:{hub}:function:{q}-*",),
-        ),
-        deny(
-            "Intake",
-            ("lambda:Invoke*",),
-            unless=deployment,
-            on=(f"arn:*:lambda:*:{hub}:function:{names.function(q, names.INTAKE)}*",),
-        ),
-        deny(
-            "FunctionTriggers",
-            ("lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping", "lambda:CreateEventSourceMapping"),
-            unless=deployment,
-            when={"ArnLike": {"lambda:FunctionArn": f"arn:*:lambda:*:{hub}:function:{q}-*"}},
-        ),
-        deny(
-            "Roles",
-            (*IAM_CHANGES, "iam:PassRole"),
-            unless=(*deployment, principals.STACK_SETS),
+            "Changes",
+            _CHANGES,
+            unless=(cdk, *people, principals.STACK_SETS),
             on=(
-                *(f"arn:*:iam::{hub}:{kind}{path}*" for kind in ("policy", "role")),
-                f"arn:*:iam::{hub}:role/cdk-*-cfn-exec-role-*",
-                f"arn:*:iam::{hub}:role/cdk-*-deploy-role-*",
+                *(f"arn:*:iam::*:{kind}{path}*" for kind in ("policy", "role")),
+                cdk,
+                principals.STACK_SETS,
+                *principals.made_by_anyone(guard.break_glass, guard.deployers, settings.operators),
+                *hub.stacks(settings),
+                *functions,
+                *buckets,
+                queues,
+                told,
+                *hub.told_by(settings),
             ),
         ),
         deny(
-            "Records",
-            (*_RECORD_CHANGES, *_QUEUE_CHANGES, "s3:PutObject"),
-            unless=running,
-            on=(f"arn:*:dynamodb:*:{hub}:table/{q}-*", buckets, f"arn:*:sqs:*:{hub}:{q}-*"),
-        ),
-        deny("Buckets", _BUCKET_CHANGES, unless=deployment, on=(buckets,)),
-        deny(
-            "Rules",
-            (*_RULE_CHANGES, *_TELLING_CHANGES),
-            unless=deployment,
-            on=(
-                f"arn:*:events:*:{hub}:rule/{q}-*",
-                f"arn:*:sns:*:{hub}:{names.topic(q)}",
-            ),
+            "Triggers",
+            _TRIGGERS,
+            unless=(cdk, *people),
+            when={"ArnLike": {"lambda:FunctionArn": hub.triggered(settings)}},
         ),
         deny(
-            "Stacks",
-            _STACK_CHANGES,
-            unless=(*deployment, principals.deployer(settings)),
-            on=(f"arn:*:cloudformation:*:{hub}:stack/{q}-*/*", f"arn:*:cloudformation:*:{hub}:stackset/{q}-*"),
+            "Uses",
+            _USES,
+            unless=(cdk, *people, principals.hub_roles(settings)),
+            on=(hub.table(settings), *buckets, queues, told, *functions),
         ),
+        # Any stack set of the hub reaches members as a role that the evidence lock lets past.
+        deny("StackSets", _STACK_SETS, unless=(cdk, *people)),
+        # Their trust policies let in everybody who is in the account.
+        deny("CdkRoles", ("sts:AssumeRole",), unless=people, on=(cdk,)),
     )

@@ -37,7 +37,7 @@ class PolicyTooLongError(Exception):
     def __init__(self, characters: int) -> None:
         super().__init__(
             f"a service control policy has {characters} characters, and Organizations takes {SIZE_LIMIT}: "
-            "name fewer or shorter patterns in guard.break_glass"
+            "name fewer or shorter patterns in guard.break_glass, guard.deployers and operators"
         )
         self.characters = characters
 
