@@ -20,6 +20,9 @@ from hub.deployment.model import DeploymentSettings
 from hub.deployment.read import read_settings
 from hub.lab.errors import LabError, NotInstalledError
 
+OPERATORS = "operators"
+"""Name of the role in the hub that may assume the operator's, beside those that the settings name."""
+
 ASSEMBLY = "assembly"
 """Where the cloud assembly is, in the directory that is given."""
 
@@ -38,7 +41,9 @@ class Units:
 def settings_for(settings: DeploymentSettings, units: Units) -> DeploymentSettings:
     """Return the settings with the ids of a lab's organisation in place of the real one's."""
     rollout = replace(settings.rollout, canary=tuple(units.canary), rest=tuple(units.rest))
-    return replace(settings, rollout=rollout, guard=replace(settings.guard, targets=(units.root,)))
+    operators = (*settings.operators, f"arn:*:iam::{settings.hub}:role/{OPERATORS}")
+    guard = replace(settings.guard, targets=(units.root,))
+    return replace(settings, rollout=rollout, guard=guard, operators=operators)
 
 
 def synthesise(config: Path, units: Units, to: Path) -> None:

@@ -24,6 +24,7 @@ from hub.lab.findings import aimed, send
 from hub.lab.follow import Followed, Intake
 from hub.lab.hosts import Host, HostBuilder, look
 from hub.lab.lab import Lab
+from hub.lab.synthesis import OPERATORS
 from hub.simulation.envelopes import enveloped
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,15 @@ class Cast:
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
         sts = self.lab.clients.root("sts", account, self.region)
         answer = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role{path}{name}", RoleSessionName="test", **how)
+        credentials: Keys = answer["Credentials"]
+        return credentials
+
+    def operator(self) -> Keys:
+        """Return keys of the operator's role, as somebody has them who may assume it."""
+        somebody = self.client("sts", self.role(self.hub, OPERATORS, _EVERYTHING))
+        qualifier = self.lab.world.qualifier
+        role = names.iam_path(qualifier) + names.hub_role(qualifier, names.OPERATOR)
+        answer = somebody.assume_role(RoleArn=f"arn:aws:iam::{self.hub}:role{role}", RoleSessionName="test")
         credentials: Keys = answer["Credentials"]
         return credentials
 

@@ -7,12 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions import names
 from functions.incident.model import Incident, State, StepOutcome
 from hub.lab.follow import Followed
 from hub.lab.hosts import Host
-from tests.lab.cast import PAYMENTS, Cast
+from tests.lab.cast import PAYMENTS, Cast, denied
 
 pytestmark = pytest.mark.lab
 
@@ -76,11 +77,15 @@ def test_a_finding_contains_the_host_and_a_release_puts_it_back(cast: Cast) -> N
     assert after["tags"] == {**before["tags"], "status": "isolated", tag: incident.id}
     assert {each["VolumeId"] for each in snapshots(cast, host, incident)} == set(host.volumes)
 
-    hub = cast.admin(cast.hub)
-    answer = cast.client("lambda", hub).invoke(
-        FunctionName=names.function(cast.lab.world.qualifier, "release"),
-        Payload=json.dumps({"incident": incident.id, "by": "the lab"}),
-    )
+    asked = {
+        "FunctionName": names.function(cast.lab.world.qualifier, names.RELEASE),
+        "Payload": json.dumps({"incident": incident.id, "by": "the lab"}),
+    }
+    with pytest.raises(ClientError) as refused:
+        cast.client("lambda", cast.admin(cast.hub)).invoke(**asked)
+    assert "explicit deny" in denied(refused.value)
+    assert seen(cast, host) == after
+    answer = cast.client("lambda", cast.operator()).invoke(**asked)
     released = json.load(answer["Payload"])
     assert (released["error"], released["state"]) == (None, "released")
     assert seen(cast, host) == before
