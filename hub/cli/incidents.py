@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from hub.deployment.model import DeploymentSettings
     from hub.organization.incidents import Line
 
-_COLUMNS = ("since (UTC)", "incident", "state", "account", "instance", "rule")
+_COLUMNS = ("since (UTC)", "incident", "state", "account", "region", "instance", "rule")
 
 _HELP = f"""List the incidents of a deployment, the oldest first.
 
-What is needed is reading the table in the hub account. Open are those that somebody has something to do about: all but
-observed, released and closed.
+What is needed is reading the table in the hub account; the whole of it is read, which takes minutes where thousands of
+accounts have been watched for a year. Open are those that somebody has something to do about: all but observed,
+released and closed.
 {EXIT_CODES}"""
 
 
@@ -54,7 +55,10 @@ def incidents(*, only_open: bool, directory: Path, as_json: bool) -> int:
 def _lines(shown: Sequence[Line]) -> Iterator[str]:
     """Yield aligned lines that are never folded, however narrow the terminal: people search and copy them."""
     rows = [_COLUMNS]
-    rows += [(each.since[:16], each.incident, each.state, each.account, each.instance, each.rule) for each in shown]
+    rows += [
+        (each.since[:16], each.incident, each.state, each.account, each.region, each.instance, each.rule)
+        for each in shown
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     if shown:
         for row in rows:

@@ -6,6 +6,7 @@ Nothing slow is imported here: a subcommand's module is loaded when it is asked 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -25,6 +26,9 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 BUG = 70
 """Exit codes beside those of the subcommands; 2 is bad usage everywhere."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write ends with that has no room; files that are written by name are told by their names elsewhere."""
 
 TRACEBACK = "CORDON_TRACEBACK"
 """Environment variable for those who look for a bug in Cordon itself."""
@@ -70,15 +74,17 @@ class Cordon(click.Group):
             outcome = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read has gone away. Without this the interpreter complains when it flushes at exit.
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()  # whoever read has gone away
             return BROKEN_PIPE
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt, EOFError):
             raise
         except Exception as error:  # the outermost border: a person gets a sentence, whatever happened
             if os.environ.get(TRACEBACK):
                 raise
+            if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+                _forget_output()
+                message = f"standard output can't be written ({error.strerror})"
+                raise click.ClickException(message) from error
             raise _Bug(error) from error
         return outcome
 
@@ -94,6 +100,12 @@ class Cordon(click.Group):
             _report(error, as_json=_wants_json(given))
             sys.exit(error.exit_code)
         sys.exit(outcome if isinstance(outcome, int) else 0)
+
+
+def _forget_output() -> None:
+    """Let what could not be written go nowhere: the interpreter would complain when it flushes at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Bug(click.ClickException):

@@ -13,6 +13,9 @@ from typing import IO, TYPE_CHECKING, TextIO
 import click
 
 from hub.cli.deployed import CONFIG, EXIT_CODES, JSON, with_settings
+from hub.cli.leaving import destroy
+from hub.cli.locking import lock
+from hub.cli.parts import BROKEN_OFF, CDK_EXIT_CODES, STACK, YES, asking
 from hub.cli.plain import plain
 from hub.cli.refusal import FAILED
 
@@ -20,25 +23,6 @@ if TYPE_CHECKING:
     from hub.deployment.model import DeploymentSettings
     from hub.organization.check import Answer
     from hub.organization.parts import Part
-
-_PARTS = ("hub", "forwarders", "members", "detection", "guard")
-_STACK = click.option(
-    "--stack",
-    "asked",
-    type=click.Choice(_PARTS),
-    multiple=True,
-    help="Only this part. Repeatable.  [default: all of the hub account's]",
-)
-_YES = click.option("--yes", is_flag=True, help="Ask nothing.")
-
-_CDK_EXIT_CODES = """
-\b
-Exit codes:
-  0      done
-  1      not done: a check or AWS refused, and the sentence says why
-  2      bad usage, or settings that are wrong
-  other  the CDK's own
-"""
 
 
 @click.group("organization")
@@ -51,7 +35,7 @@ def organization() -> None:
 
 
 @organization.command("preflight", help=f"Check what deploying needs, and change nothing.\n{EXIT_CODES}")
-@_STACK
+@STACK
 @CONFIG
 @JSON
 def preflight(*, asked: Sequence[str], directory: Path, as_json: bool) -> int:
@@ -74,12 +58,12 @@ def preflight(*, asked: Sequence[str], directory: Path, as_json: bool) -> int:
 _DEPLOY_HELP = f"""Deploy Cordon with the CDK, after the checks of preflight.
 
 A deployment that was broken off can be run again. The CDK shows what widens access and waits for a yes, unless --yes.
-{_CDK_EXIT_CODES}"""
+{CDK_EXIT_CODES}"""
 
 
 @organization.command("deploy", help=_DEPLOY_HELP, short_help="Deploy Cordon with the CDK, after checks.")
-@_STACK
-@_YES
+@STACK
+@YES
 @CONFIG
 @JSON
 def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -> int:
@@ -93,7 +77,7 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
 
         parts = _parts(settings, asked)
         stacks = stacks_of(settings, parts)
-        _somebody(yes=yes, as_json=as_json)
+        asking(yes=yes, as_json=as_json, on_stdout=True)
         answers = _checked(settings, parts)
         checks = [each.to_json() for each in answers]
         if not as_json:
@@ -104,7 +88,7 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
             else:
                 click.echo(_NOT_READY, err=True)
             return FAILED
-        code = cdk.run(cdk.project(), cdk.deploying(stacks, ask=not yes), directory, to_stderr=as_json)
+        code = _run(cdk.deploying(stacks, ask=not yes), directory, to_stderr=as_json)
         sentence, after = told(settings, parts, stacks, code), [] if code else next_steps(settings, parts)
         if as_json:
             names = [stack.name for stack in stacks]
@@ -120,53 +104,25 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
 
 _NOT_READY = "Nothing was deployed: put right what is called a problem above, then give the same command again."
 
-_DESTROY_HELP = f"""Take a deployment away: members first, then forwarders and hub. Evidence stays.
+_BOOTSTRAP_HELP = f"""Prepare the home Region of the hub account for the CDK, once.
 
-Switches the organisation off beforehand. Refuses while incidents are open. The tables, buckets and keys are kept and
-named at the end. Detection and guard go only when asked for with --stack.
-{_CDK_EXIT_CODES}"""
+Makes the stack CDKToolkit: a bucket for the functions' code, and the roles that deploy. Run it again to renew it.
+{CDK_EXIT_CODES}"""
 
 
-@organization.command("destroy", help=_DESTROY_HELP, short_help="Take a deployment away; evidence stays.")
-@_STACK
-@click.option("--despite-open-incidents", "despite", is_flag=True, help="Leave hosts contained that nobody releases.")
-@_YES
+@organization.command("bootstrap", help=_BOOTSTRAP_HELP, short_help="Prepare the hub for the CDK, once.")
 @CONFIG
-@JSON
-def destroy(*, asked: Sequence[str], despite: bool, yes: bool, directory: Path, as_json: bool) -> int:
-    """Destroy and return the exit code."""
+def bootstrap(*, directory: Path) -> int:
+    """Run the CDK's bootstrap and return its exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import cdk  # noqa: PLC0415
-        from hub.organization.destroy import Leaving  # noqa: PLC0415  # imports botocore
-        from hub.organization.parts import Part  # noqa: PLC0415
+        from hub.organization import cdk  # noqa: PLC0415  # imports botocore
+        from hub.organization.caller import hub_caller  # noqa: PLC0415
 
-        _somebody(yes=yes, as_json=as_json)
-        try:
-            leaving = Leaving.begin(settings, [Part(each) for each in asked], despite=despite)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        parts = ", ".join(leaving.parts)
-        question = f"This deletes {parts}. Type the qualifier ({settings.qualifier}) to go on"
-        if not yes and click.prompt(question, err=True) != settings.qualifier:
-            raise click.ClickException("that is not the qualifier: nothing was destroyed")
-        leaving.quiet()
-        failed, code = leaving.take_away(
-            lambda stacks: cdk.run(cdk.project(), cdk.destroying(stacks), directory, to_stderr=as_json)
-        )
-        kept = [] if failed else leaving.left()
-        sentence = leaving.told(failed, code)
-        if as_json:
-            _document({"parts": [*leaving.parts], "exit_code": code, "message": sentence, "left": kept})
-            return code
-        click.echo(sentence)
-        for each in kept:
-            click.echo(f"Left on purpose: {each}")
-        if kept:
-            click.echo("docs/rollout.md says under What stays how to take them in again, or to remove them.")
-        return code
+        hub_caller(settings)
+        return _run(cdk.bootstrapping(settings.hub, settings.home_region), directory, to_stderr=False)
 
-    return with_settings(directory, work, as_json=as_json)
+    return with_settings(directory, work, as_json=False)
 
 
 _TEMPLATE_HELP = f"""Write the member template, for Terraform, CfCT, ADF or plain CloudFormation.
@@ -221,12 +177,19 @@ def costs(*, sizes: Sequence[int], as_json: bool) -> int:
     sizes = sizes or estimate.SIZES
     if as_json:
         bills = {str(size): [asdict(item) for item in estimate.bill(size)] for size in sizes}
+        tables = {str(size): round(estimate.kept_gb(size), 3) for size in sizes}
         source = {"as_of": prices.AS_OF, "region": prices.REGION, "currency": "USD"}
-        _document({"prices": source, "assumptions": asdict(estimate.Assumptions()), "accounts": bills})
+        _document(
+            {"prices": source, "assumptions": asdict(estimate.Assumptions()), "accounts": bills, "table_gb": tables}
+        )
         return 0
     screen = Screen()
-    screen.table(("USD a month", *(f"{size:,} accounts" for size in sizes)), estimate.rows(sizes))
+    screen.table(
+        ("USD a month", *(f"{size:,} account{'' if size == 1 else 's'}" for size in sizes)), estimate.rows(sizes)
+    )
     screen.table(("assumed", "value"), estimate.said(), title="Assumptions")
+    read = ", ".join(f"{estimate.kept_gb(size):.1f} GB ({size:,})" for size in sizes)
+    screen.line(f"cordon incidents and cordon organization destroy read the whole table: {read}.", indent=2)
     screen.line(f"List prices of {prices.REGION}, {prices.AS_OF}, without the free tier: check them.", indent=2)
     return 0
 
@@ -235,16 +198,18 @@ def _parts(settings: DeploymentSettings, asked: Sequence[str]) -> tuple[Part, ..
     from hub.organization.deploy import wanted_parts  # noqa: PLC0415
     from hub.organization.parts import Part  # noqa: PLC0415
 
+    return wanted_parts(settings, [Part(each) for each in asked])
+
+
+def _run(arguments: Sequence[str], directory: Path, *, to_stderr: bool) -> int:
+    """Run the CDK and return its exit code; interrupted, say what that means."""
+    from hub.organization import cdk  # noqa: PLC0415  # imports botocore
+
     try:
-        return wanted_parts(settings, [Part(each) for each in asked])
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _somebody(*, yes: bool, as_json: bool) -> None:
-    """Raise if there is a question to ask and nobody to answer it."""
-    if not yes and (as_json or not sys.stdin.isatty()):
-        raise click.UsageError("there is nobody to ask here: give --yes")
+        return cdk.run(cdk.project(), arguments, directory, to_stderr=to_stderr)
+    except KeyboardInterrupt:
+        click.echo(BROKEN_OFF, err=True)
+        raise
 
 
 def _checked(settings: DeploymentSettings, parts: Sequence[Part]) -> list[Answer]:
@@ -257,8 +222,7 @@ def _checked(settings: DeploymentSettings, parts: Sequence[Part]) -> list[Answer
 def _tell(answers: Sequence[Answer], output: TextIO | None = None) -> None:
     from hub.cli.screen import Screen  # noqa: PLC0415  # imports rich
 
-    screen = Screen(output or sys.stdout)
-    screen.table(
+    Screen(output or sys.stdout).unfolded(
         ("outcome", "check", "what"),
         [
             (each.standing, each.check, (each.sentence, f"--> {each.remedy}") if each.remedy else each.sentence)
@@ -269,3 +233,7 @@ def _tell(answers: Sequence[Answer], output: TextIO | None = None) -> None:
 
 def _document(content: dict[str, object]) -> None:
     click.echo(json.dumps({"schema": 1, **content}, indent=2))
+
+
+organization.add_command(destroy)
+organization.add_command(lock)

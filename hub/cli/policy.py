@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``cordon policy``: check, compile and publish the policy files.
 
-Exit codes: 0 it compiles, 1 it does not (or could not be published), 2 bad usage.
+Exit codes of check and compile: 0 it compiles, 1 it does not, 2 bad usage. Those of publish are the deployment's.
 """
 
 from __future__ import annotations
@@ -14,24 +14,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.deployed import EXIT_CODES, with_settings
+from hub.cli.deployed import CONFIG, EXIT_CODES, JSON, with_settings
+from hub.cli.plain import plain
+from hub.cli.refusal import BAD_USAGE, FAILED
 from hub.deployment.read import errors_of as deployment_errors
 from hub.policy.compile import Compiled, compile_config
 from hub.policy.errors import Located, PolicyErrors
 
 if TYPE_CHECKING:
     from hub.deployment.model import DeploymentSettings
-
-_CONFIG = click.option(
-    "--config",
-    "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path("config"),
-    show_default=True,
-    help="Directory of the policy files.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -57,8 +48,8 @@ def policy() -> None:
 
 
 @policy.command("check")
-@_CONFIG
-@_JSON
+@CONFIG
+@JSON
 def check(directory: Path, *, as_json: bool) -> None:
     """Tell everything that is wrong with the policy files, and with deployment.yaml where there is one.
 
@@ -68,16 +59,15 @@ def check(directory: Path, *, as_json: bool) -> None:
     if as_json:
         _print_json(_summary(compiled))
         return
-    for warning in compiled.warnings:
-        click.echo(f"warning: {_plain(str(warning))}", err=True)
+    _warn(compiled)
     numbers = ((compiled.rules, "rule"), (compiled.layers, "layer"), (len(compiled.lock.accounts), "account"))
     click.echo(", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in numbers))
 
 
 @policy.command("compile")
-@_CONFIG
+@CONFIG
 @click.option("--output", type=click.File("wb", lazy=True), help="File for the bundle; standard output without it.")
-@_JSON
+@JSON
 def compile_(directory: Path, output: IO[bytes] | None, *, as_json: bool) -> None:
     """Compile the policy files to the bundle that the functions act by.
 
@@ -89,35 +79,40 @@ def compile_(directory: Path, output: IO[bytes] | None, *, as_json: bool) -> Non
         try:
             output.write(compiled.data)
         except OSError as error:
-            raise click.ClickException(f"{_plain(output.name)} can't be written ({error.strerror})") from error
+            raise click.ClickException(f"{plain(output.name)} can't be written ({error.strerror})") from error
     if as_json:
         _print_json(_summary(compiled))
     elif output is None:
         click.echo(compiled.data, nl=False)
     else:
-        click.echo(f"{compiled.digest}  {_plain(output.name)}")
+        click.echo(f"{compiled.digest}  {plain(output.name)}")
 
 
 @policy.command("publish", help=_PUBLISH_HELP, short_help="Put the policy into force in a deployment.")
-@_CONFIG
+@CONFIG
 @click.option(
     "--rollback",
     metavar="DIGEST",
     callback=_digest,
     help="Put a bundle that was published before into force again, instead of the policy files.",
 )
-@_JSON
+@JSON
 def publish(directory: Path, rollback: str | None, *, as_json: bool) -> int:
     """Publish, print what is in force now and what was before, and return the exit code."""
-    data = None if rollback else _compile(directory, as_json=as_json, to_stderr=True).data
+    compiled = None if rollback else _compile(directory, as_json=as_json, to_stderr=True, code=BAD_USAGE)
+    if compiled is not None and not as_json:
+        _warn(compiled)
 
     def work(settings: DeploymentSettings) -> int:
         from hub.organization.hub_account import HubAccount  # noqa: PLC0415  # imports botocore
         from hub.organization.publishing import put_into_force  # noqa: PLC0415
 
-        now, before = put_into_force(HubAccount.enter(settings), data=data, rollback=rollback or "")
+        now, before = put_into_force(
+            HubAccount.enter(settings), data=compiled.data if compiled else None, rollback=rollback or ""
+        )
         if as_json:
-            _print_json({"schema": 1, "errors": [], "digest": now, "before": before})
+            warnings = [warning.to_json() for warning in compiled.warnings] if compiled else []
+            _print_json({"schema": 1, "errors": [], "warnings": warnings, "digest": now, "before": before})
         else:
             click.echo(f"in force  {now}\nbefore    {before or 'nothing'}")
         return 0
@@ -125,7 +120,14 @@ def publish(directory: Path, rollback: str | None, *, as_json: bool) -> int:
     return with_settings(directory, work, as_json=as_json)
 
 
-def _compile(directory: Path, *, as_json: bool, to_stderr: bool, beside: Sequence[Located] = ()) -> Compiled:
+def _warn(compiled: Compiled) -> None:
+    for warning in compiled.warnings:
+        click.echo(f"warning: {plain(warning)}", err=True)
+
+
+def _compile(
+    directory: Path, *, as_json: bool, to_stderr: bool, beside: Sequence[Located] = (), code: int = FAILED
+) -> Compiled:
     try:
         return _compiled(directory, beside)
     except PolicyErrors as error:
@@ -133,10 +135,10 @@ def _compile(directory: Path, *, as_json: bool, to_stderr: bool, beside: Sequenc
             _print_json({"schema": 1, "errors": error.to_json()})
         else:
             for each in error.errors:
-                click.echo(_plain(str(each)), err=to_stderr)
+                click.echo(plain(str(each)), err=to_stderr)
             number = len(error.errors)
             click.echo(f"{number} error{'' if number == 1 else 's'}", err=to_stderr)
-        raise click.exceptions.Exit(1) from error
+        raise click.exceptions.Exit(code) from error
 
 
 def _compiled(directory: Path, beside: Sequence[Located]) -> Compiled:
@@ -164,8 +166,3 @@ def _summary(compiled: Compiled) -> dict[str, Any]:
 
 def _print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))
-
-
-def _plain(text: str) -> str:
-    """Return text without what a terminal would act on: a policy file may hold anything."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

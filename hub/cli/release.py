@@ -30,7 +30,7 @@ Exit codes:
 
 @click.command("release", help=_HELP, short_help="Release an incident's host: put it back as it was.")
 @click.argument("incident")
-@click.option("--by", required=True, metavar="NAME", help="Who asks; it is recorded with the incident.")
+@click.option("--by", required=True, metavar="NAME", help="Who is said to ask; recorded, not checked.")
 @CONFIG
 @JSON
 def release(*, incident: str, by: str, directory: Path, as_json: bool) -> int:

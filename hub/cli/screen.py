@@ -35,6 +35,9 @@ _STYLES = {
     "releasing": "yellow",
     "containing": "yellow",
     "rejected": "bold magenta",
+    "problem": "bold red",
+    "warning": "bold yellow",
+    "not checked": "bold magenta",
     "failed": "bold red",
     "dead-lettered": "bold red",
     "observed": "cyan",
@@ -109,6 +112,24 @@ class Screen:
                 self.blank()
                 self.line(title, style="bold" if self.rich else "", indent=_INDENT)
             self._print(Padding(table, (0, 0, 0, _INDENT + (_INDENT if title else 0))))
+
+    def unfolded(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print a table whose lines are never folded, however narrow the terminal: people copy what they say.
+
+        A tuple in the last column is several lines.
+        """
+        table = [tuple(said(column) for column in columns)]
+        for row in rows:
+            *head, last = row
+            for number, line in enumerate(last if isinstance(last, tuple) else (last,)):
+                cells = head if number == 0 else [""] * len(head)
+                table.append(tuple(_cell(column, cell) for column, cell in zip(columns, [*cells, line], strict=True)))
+        widths = [max(row[number].cell_len for row in table) for number in range(len(columns) - 1)]
+        for row in table:
+            text = Text(" " * _INDENT)
+            for cell, width in zip(row, [*widths, 0], strict=True):
+                text.append_text(cell).append(" " * (width + _INDENT - cell.cell_len) if width else "")
+            self._console.print(text, soft_wrap=True)
 
     def _print(self, renderable: RenderableType) -> None:
         if self.rich:

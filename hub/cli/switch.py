@@ -14,6 +14,7 @@ from hub.cli.plain import plain
 
 if TYPE_CHECKING:
     from hub.deployment.model import DeploymentSettings
+    from hub.organization.switch import Switched
 
 _SCOPE = "SCOPE is organization, the path of an OU (/Workloads/Prod), or an account id."
 
@@ -82,7 +83,7 @@ def _switch(scope: str, to: Literal["off", "on"], directory: Path, *, as_json: b
         from hub.organization.hub_account import HubAccount  # noqa: PLC0415
 
         done = switches.switch(HubAccount.enter(settings), scope, to)
-        for sentence in _warnings(scope, to, directory, changed=done.changed):
+        for sentence in _warnings(scope, to, directory, done):
             click.echo(f"warning: {plain(sentence)}", err=True)
         _print(done.off, as_json=as_json, changed=done.changed)
         return 0
@@ -90,15 +91,17 @@ def _switch(scope: str, to: Literal["off", "on"], directory: Path, *, as_json: b
     return with_settings(directory, work, as_json=as_json)
 
 
-def _warnings(scope: str, to: str, directory: Path, *, changed: bool) -> list[str]:
+def _warnings(scope: str, to: str, directory: Path, done: Switched) -> list[str]:
     """Return what a person may not have meant. The switch is thrown all the same: it is for emergencies."""
-    from hub.organization.switch import unknown  # noqa: PLC0415  # imports botocore
+    from hub.organization.switch import still_off, unknown  # noqa: PLC0415  # imports botocore
     from hub.policy.lock import read_lock  # noqa: PLC0415
 
-    found = [] if changed else [f"{scope} was {to} already"]
+    if to == "on":
+        return [] if done.changed else [still_off(scope, done.off)]
+    found = [] if done.changed else [f"{scope} was off already"]
     lock = read_lock(directory)
     told = unknown(scope, {account.id: account.ou for account in lock.accounts.values()})
-    return [*found, told] if told and to == "off" else found
+    return [*found, told] if told else found
 
 
 def _print(scopes: tuple[str, ...], *, as_json: bool, changed: bool = False) -> None:

@@ -48,27 +48,43 @@ def project() -> Tools:
 def deploying(stacks: Sequence[Stack], *, ask: bool) -> list[str]:
     """Return the arguments that deploy stacks; with ``ask`` the CDK shows what widens access and waits for a yes."""
     approval = "broadening" if ask else "never"
-    return ["deploy", *_called(stacks), "--exclusively", "--require-approval", approval]
+    called = [stack.construct for stack in stacks]
+    return ["deploy", *called, "--exclusively", "--require-approval", approval]
 
 
-def destroying(stacks: Sequence[Stack]) -> list[str]:
-    """Return the arguments that delete stacks; whoever calls has asked already."""
-    return ["destroy", *_called(stacks), "--exclusively", "--force"]
+def bootstrapping(account: str, region: str) -> list[str]:
+    """Return the arguments that prepare a Region of an account for the CDK."""
+    return ["bootstrap", f"aws://{account}/{region}"]
 
 
 def run(tools: Tools, arguments: Sequence[str], config: Path, *, to_stderr: bool = False) -> int:
     """Run the CDK CLI, let it print (to standard error if so told), and return its exit code.
 
-    Raises NotThereError where the CLI is not installed.
+    Interrupted by the person, it ends by itself first: KeyboardInterrupt is raised after that. Raises NotThereError
+    where the CLI is not installed.
     """
     if not tools.cdk.is_file():
         raise NotThereError(f"the CDK CLI is not at {tools.cdk}: make setup-deploy installs it")
     command = [str(tools.cdk), *arguments, "--app", shlex.join([sys.executable, "-m", APP]), "--no-notices"]
     sys.stdout.flush()  # what was printed before comes before
-    done = subprocess.run(  # noqa: S603  # the arguments are made here, of names that were checked
-        command, cwd=tools.root, env=_environment(tools, config), stdout=_STDERR if to_stderr else None, check=False
+    child = subprocess.Popen(  # noqa: S603  # the arguments are made here, of names that were checked
+        command, cwd=tools.root, env=_environment(tools, config), stdout=_STDERR if to_stderr else None
     )
-    return done.returncode
+    return _end_of(child)
+
+
+def _end_of(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a program's end, however often the person interrupts: the terminal interrupts the program as well."""
+    interrupted = False
+    while True:
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+            continue
+        if interrupted:
+            raise KeyboardInterrupt
+        return code
 
 
 def _environment(tools: Tools, config: Path) -> Mapping[str, str]:
@@ -78,7 +94,3 @@ def _environment(tools: Tools, config: Path) -> Mapping[str, str]:
         CONFIG: str(config.resolve()),
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
-
-
-def _called(stacks: Sequence[Stack]) -> list[str]:
-    return [stack.construct for stack in stacks]

@@ -65,6 +65,8 @@ class Assumptions:
     record_months: float = 12.0
     """Months of records in the table and in the evidence bucket: the estimate is of a deployment that old."""
     alarm_metrics: int = 12
+    other_regions: int = 3
+    """Regions that forward to the home Region, each with one metric more."""
     functions_memory_gb: float = 1.769 * 1000 / 1024
     idle_polls_per_minute: float = 15.0
     """Lambda's pollers on an empty queue: five, each waiting 20 seconds."""
@@ -86,6 +88,15 @@ def bill(accounts: int, assumed: Assumptions | None = None) -> list[Item]:
     """Return what a month costs, item by item, the idle ones first."""
     assumed = assumed or Assumptions()
     return [*_idle(assumed), *_used(accounts, assumed)]
+
+
+def kept_gb(accounts: int, assumed: Assumptions | None = None) -> float:
+    """Return what the table holds, which is what ``cordon incidents`` reads."""
+    assumed = assumed or Assumptions()
+    contained = accounts * assumed.contained_per_account
+    observed = max(accounts * assumed.events_per_account - contained, 0.0)
+    kb = observed * assumed.observed_stored_kb + contained * assumed.contained_stored_kb
+    return kb * assumed.record_months / _KB_PER_GB
 
 
 def total(items: Iterable[Item]) -> float:
@@ -120,7 +131,7 @@ def _idle(assumed: Assumptions) -> list[Item]:
     )
     polls = assumed.idle_polls_per_minute * _MINUTES * prices.SQS_REQUEST
     return [
-        Item("alarms", assumed.alarm_metrics * prices.ALARM_METRIC_MONTH, idle=True),
+        Item("alarms", (assumed.alarm_metrics + assumed.other_regions) * prices.ALARM_METRIC_MONTH, idle=True),
         Item("polling of the empty queue", polls, idle=True),
         Item("keeping one function warm", warm, idle=True),
         Item("keys of your own (there are none)", 0 * prices.KEY_MONTH, idle=True),
@@ -139,7 +150,7 @@ def _used(accounts: int, assumed: Assumptions) -> list[Item]:
     seconds = each(assumed.observed_seconds, assumed.contained_seconds)
     log_gb = each(assumed.observed_log_kb, assumed.contained_log_kb) / _KB_PER_GB
     evidence_gb = events * assumed.evidence_kb * assumed.record_months / _KB_PER_GB
-    table_gb = each(assumed.observed_stored_kb, assumed.contained_stored_kb) * assumed.record_months / _KB_PER_GB
+    table_gb = kept_gb(accounts, assumed)
     puts, notices = each(OBSERVED.puts, CONTAINED.puts), each(OBSERVED.notices, CONTAINED.notices)
     return [
         Item(

@@ -6,20 +6,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.deployment.model import DeploymentSettings
+from hub.organization.errors import AskedError
 from hub.organization.parts import Part, Stack, parts_of
 
 
 def wanted_parts(settings: DeploymentSettings, asked: Sequence[Part]) -> tuple[Part, ...]:
     """Return the parts to deploy: those asked for, else all of the hub account's; in the order of deploying.
 
-    Raises ValueError with a sentence where the settings have no such part, or where two accounts would be needed.
+    Raises AskedError where the settings have no such part, or where two accounts would be needed.
     """
     there = parts_of(settings)
     absent = [part for part in asked if part not in there]
     if absent:
-        raise ValueError(f"the settings have no {absent[0]}: {_ABSENT[absent[0]]}")
+        raise AskedError(f"the settings have no {absent[0]}: {_ABSENT[absent[0]]}")
     if Part.GUARD in asked and set(asked) != {Part.GUARD}:
-        raise ValueError("the guard is the management account's, the rest the hub's: deploy --stack guard by itself")
+        raise AskedError("the guard is the management account's, the rest the hub's: deploy --stack guard by itself")
     return tuple(part for part in there if (part in asked if asked else part is not Part.GUARD))
 
 

@@ -2,47 +2,52 @@
 """Take a deployment away, in the order in which no host is left that nobody can release.
 
 First the organisation is switched off, so that nothing new is contained half-way. The members go before the hub: as
-long as their roles are there, the hub that can release with them is there too. Table, buckets and keys are never
-deleted; CloudFormation keeps them, and this command touches none.
+long as their roles are there, the hub that can release with them is there too. Table, buckets, dead letters and logs
+are never deleted; CloudFormation keeps them, and this command touches none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from functions import names
 from functions.aws import errors
 from functions.organization.control import ORGANIZATION
 from hub.deployment.model import DeploymentSettings
 from hub.organization.caller import Caller, identify, wrong_account
-from hub.organization.errors import CredentialsError, NotThereError, RefusedError
+from hub.organization.check import Ground
+from hub.organization.checks.stacks import remains
+from hub.organization.deletion import Deletion
+from hub.organization.errors import AskedError, CredentialsError, NotThereError, OrganizationError, RefusedError
+from hub.organization.forwarders import Strays, strays
 from hub.organization.hub_account import HubAccount
 from hub.organization.incidents import Line, incidents
-from hub.organization.parts import Part, Stack, parts_of, stacks_of
+from hub.organization.parts import Part, Stack, stacks_of
 from hub.organization.switch import switch
 
 ORDER = (Part.MEMBERS, Part.FORWARDERS, Part.HUB)
-"""Detection is not among them: without it the organisation would see nothing any more. It goes when asked for."""
+"""Detection is not among them: it goes when asked for."""
 
-_FUNCTIONS = (names.INTAKE, names.RELEASE, names.WATCH)
 _SHOWN = 5
 
 
-def parts_to_go(there: Sequence[Part], asked: Sequence[Part]) -> tuple[Part, ...]:
-    """Return the parts to destroy, in order; raise ValueError where two accounts would be needed."""
+def parts_to_go(asked: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the parts to destroy, in order; raise AskedError where two accounts would be needed.
+
+    Whatever the settings say now: what was taken out of them may still stand.
+    """
     if Part.GUARD in asked and set(asked) != {Part.GUARD}:
-        raise ValueError("the guard is the management account's, the rest the hub's: destroy --stack guard by itself")
-    if not asked:
-        return tuple(part for part in ORDER if part in there)
-    return tuple(part for part in (*ORDER, Part.DETECTION, Part.GUARD) if part in asked)
+        raise AskedError("the guard is the management account's, the rest the hub's: destroy --stack guard by itself")
+    return tuple(part for part in (*ORDER, Part.DETECTION, Part.GUARD) if part in (asked or ORDER))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaving:
     """A deployment that is about to go. ``hub`` is None where the guard goes alone, with the management account's keys.
 
-    despite: go even though incidents are open.
+    despite: go even though hosts are left that can be released. unanswered: open incidents that changed no host.
     """
 
     settings: DeploymentSettings
@@ -50,96 +55,122 @@ class Leaving:
     caller: Caller
     hub: HubAccount | None
     despite: bool
+    strays: Strays
+    unanswered: list[Line] = field(default_factory=list)
+    _threw: bool = False
+    _stays_off: bool = False
 
     @classmethod
     def begin(cls, settings: DeploymentSettings, asked: Sequence[Part], *, despite: bool) -> Leaving:
-        """Check credentials and incidents; raise ValueError, CredentialsError, or RefusedError while some are open."""
-        parts = parts_to_go(parts_of(settings), asked)
+        """Check credentials and incidents; raise AskedError, CredentialsError, or RefusedError."""
+        parts = parts_to_go(asked)
         if Part.GUARD in parts:
             caller = identify(settings.home_region)
             if caller.account != settings.management:
                 raise CredentialsError(wrong_account(caller, settings, settings.management, "management"))
-            return cls(settings, parts, caller, None, despite)
+            return cls(settings, parts, caller, None, despite, Strays())
         hub = HubAccount.enter(settings)
-        leaving = cls(settings, parts, hub.caller, hub, despite)
-        leaving._refuse_while_open()
+        found = _strays(Ground(settings, hub.caller)) if Part.FORWARDERS in parts else Strays()
+        leaving = cls(settings, parts, hub.caller, hub, despite, found)
+        leaving._refuse_while_held()
         return leaving
 
-    def quiet(self) -> None:
-        """Switch the organisation off, and look again: an incident may have begun since the first look."""
-        if self.hub is None or not self._ends_work:
-            return
-        try:
-            switch(self.hub, ORGANIZATION, "off")
-        except NotThereError:
-            return  # a deployment that never got as far as its table
-        self._refuse_while_open()
+    def stacks(self, part: Part) -> tuple[Stack, ...]:
+        """Return the stacks of a part, with forwarders that the settings name no more."""
+        more = self.strays.stacks if part is Part.FORWARDERS else ()
+        return (*stacks_of(self.settings, (part,)), *more)
 
-    def take_away(self, delete: Callable[[Sequence[Stack]], int]) -> tuple[Part | None, int]:
-        """Delete part after part with ``delete``; return the one that could not be, with its code, or None, 0."""
-        for part in self.parts:
-            stacks = stacks_of(self.settings, (part,))
-            for stack in stacks:
-                self._unprotect(stack)
-            code = delete(stacks)
-            if code:
-                return part, code
-        return None, 0
+    def go(self, deletion: Deletion) -> None:
+        """Delete part after part; raise what ``Deletion`` does, or RefusedError for an incident that began meanwhile.
+
+        The switch is back as it was if nothing was deleted; else ``aftermath`` says that it is off.
+        """
+        with self._quiet(deletion):
+            for part in self.parts:
+                deletion.delete(self.stacks(part))
+
+    def aftermath(self) -> str:
+        """Return a sentence if the organisation stays switched off, or nothing."""
+        if not self._stays_off:
+            return ""
+        return (
+            f"The organisation stays switched off in table {names.table(self.settings.qualifier)}: cordon switch on "
+            f"{ORGANIZATION} lets Cordon act again."
+        )
 
     def left(self) -> list[str]:
-        """Return what stays after these parts are gone, on purpose."""
+        """Return what stays after these parts are gone, on purpose; raise OrganizationError if AWS does not say."""
+        detection = ["settings of Security Hub and GuardDuty"] if Part.DETECTION in self.parts else []
         if Part.HUB not in self.parts:
-            return []
-        settings = self.settings
-        place = (settings.qualifier, settings.hub, settings.home_region)
-        return [
-            f"table {names.table(settings.qualifier)}",
-            f"bucket {names.evidence_bucket(*place)}",
-            f"bucket {names.policy_bucket(*place)}",
-            *(f"log group {names.log_group(settings.qualifier, each)}" for each in _FUNCTIONS),
-        ]
-
-    def told(self, failed: Part | None, code: int) -> str:
-        """Return the sentence about how it ended."""
-        if failed is None:
-            return f"Destroyed: {', '.join(self.parts)}."
-        still_off = " The organisation stays switched off." if self._ends_work else ""
-        return (
-            f"The CDK ended with exit code {code} at {failed}; what it printed says why. Put that right and give the "
-            f"same command again.{still_off}"
-        )
+            return detection
+        try:
+            return [*detection, *remains(Ground(self.settings, self.caller))]
+        except errors.AwsError as error:
+            raise OrganizationError(f"AWS does not say what is left: {errors.message(error)}") from error
 
     @property
     def _ends_work(self) -> bool:
         """Whether hosts can't be contained or released any more afterwards."""
         return bool({Part.HUB, Part.MEMBERS} & set(self.parts))
 
-    def _unprotect(self, stack: Stack) -> None:
-        """Let CloudFormation delete a stack; one that is not there needs no leave."""
+    @contextmanager
+    def _quiet(self, deletion: Deletion) -> Iterator[None]:
+        """Keep the organisation switched off inside, and after it if something was deleted."""
+        self._throw()
         try:
-            self.caller.client("cloudformation", stack.region).update_termination_protection(
-                StackName=stack.name, EnableTerminationProtection=False
-            )
-        except errors.AwsError as error:
-            if errors.code(error) != "ValidationError" or "does not exist" not in errors.message(error):
-                raise RefusedError(f"{stack.name} is protected from deletion: {errors.message(error)}") from error
+            self._refuse_while_held()  # an incident may have begun since the first look
+            yield
+        finally:
+            if self._threw and not deletion.begun:
+                self._take_back()
 
-    def _refuse_while_open(self) -> None:
+    def _throw(self) -> None:
+        if self.hub is None or not self._ends_work:
+            return
+        try:
+            self._threw = switch(self.hub, ORGANIZATION, "off").changed
+        except NotThereError:
+            return  # a deployment that never got as far as its table
+        self._stays_off = True
+
+    def _take_back(self) -> None:
+        if self.hub is None:
+            return
+        try:
+            switch(self.hub, ORGANIZATION, "on")
+        except OrganizationError:
+            return  # it stays off, and aftermath says so
+        self._stays_off = False
+
+    def _refuse_while_held(self) -> None:
         if self.hub is None or self.despite or not self._ends_work:
             return
         try:
-            still = [line for line in incidents(self.hub) if line.is_open]
+            found = incidents(self.hub)
         except NotThereError:
             return  # a deployment that never got as far as its table
+        self.unanswered = [line for line in found if line.is_open and not line.to_release]
+        still = [line for line in found if line.to_release]
         if still:
             raise RefusedError(_about(still))
 
 
+def _strays(ground: Ground) -> Strays:
+    try:
+        return strays(ground)
+    except errors.AwsError as error:
+        return Strays(not_asked={"other Regions": errors.message(error)})
+
+
+def shown(lines: Sequence[Line]) -> str:
+    """Return incidents in words, the first few."""
+    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return ", ".join(f"{line.incident} ({line.state}, {line.instance})" for line in lines[:_SHOWN]) + more
+
+
 def _about(still: Sequence[Line]) -> str:
-    shown = ", ".join(f"{line.incident} ({line.state.value}, {line.instance})" for line in still[:_SHOWN])
-    more = f" and {len(still) - _SHOWN} more" if len(still) > _SHOWN else ""
-    number = f"{len(still)} incident{' is' if len(still) == 1 else 's are'} open"
+    number = f"{len(still)} incident{' has' if len(still) == 1 else 's have'} something to put back"
     return (
-        f"{number}: {shown}{more}. Without this deployment their hosts can be released by hand alone: release them "
+        f"{number}: {shown(still)}. Without this deployment their hosts can be released by hand alone: release them "
         "first (cordon release), or give --despite-open-incidents."
     )

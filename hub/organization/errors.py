@@ -2,6 +2,7 @@
 """What can go wrong between an operator and a deployment.
 
 OrganizationError            base; its text is a sentence for a person
+├── AskedError               bad usage: parts that the settings don't have, or that don't go together
 ├── CredentialsError         there are none, they don't work, or they are of another account
 ├── NotThereError            the deployment lacks what was asked for: a stack, the table, an incident, a bundle
 └── RefusedError             Cordon or AWS refused; nothing was changed by this command
@@ -12,6 +13,10 @@ from __future__ import annotations
 
 class OrganizationError(Exception):
     """Base of the errors of this package."""
+
+
+class AskedError(OrganizationError):
+    """What was asked for makes no sense; nothing was done."""
 
 
 class CredentialsError(OrganizationError):

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Incidents as a list: what the heads in the table say, and which of them are open."""
+"""Incidents as a list: what the heads in the table say, which are open, and which have something to put back.
+
+The whole table is read, page after page: an operator's question, not a function's. It holds findings, plans and steps
+beside the heads, so in a large organisation that takes minutes.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +14,21 @@ from functions.incident.items import from_item
 from functions.incident.model import State
 from hub.organization.hub_account import HubAccount, reaching
 
-OPEN = frozenset(
-    {
-        State.AWAITING_APPROVAL,
-        State.CONTAINING,
-        State.CONTAINED,
-        State.PARTIAL,
-        State.FAILED,
-        State.RELEASING,
-    }
-)
-"""States in which somebody has something to do: above all, a host may be contained and must be released some day."""
+_NOTHING_TO_DO = frozenset({State.OBSERVED, State.RELEASED, State.CLOSED})
+_PUT_BACK = frozenset({State.RELEASED, State.CLOSED})
+_BASELINE = "baseline#"
+_SHOWN = ("pk", "sk", "state", "target", "mode", "rule", "reason", "opened_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One incident. ``since`` is when it was opened, UTC."""
+    """One incident. ``state`` is as recorded, and may be one that this version doesn't know. ``since``: UTC.
+
+    touched: its host's baseline was recorded, without which nothing is ever changed.
+    """
 
     incident: str
-    state: State
+    state: str
     account: str
     region: str
     instance: str
@@ -36,37 +36,51 @@ class Line:
     rule: str
     reason: str
     since: str
+    touched: bool
 
     @property
     def is_open(self) -> bool:
         """Whether somebody has something to do."""
-        return self.state in OPEN
+        return self.state not in _NOTHING_TO_DO
+
+    @property
+    def to_release(self) -> bool:
+        """Whether there is something to put back: exactly then a release is not refused."""
+        return self.touched and self.state not in _PUT_BACK
 
     def to_json(self) -> dict[str, Any]:
         """Return the line as plain data."""
-        return {**asdict(self), "state": self.state.value, "open": self.is_open}
+        return {**asdict(self), "open": self.is_open}
 
 
 def incidents(hub: HubAccount) -> list[Line]:
-    """Read every incident's head, oldest first. The whole table is read: an operator's question, not a function's."""
-    found: list[Line] = []
+    """Read every incident, oldest first."""
+    heads: list[dict[str, Any]] = []
+    touched: set[str] = set()
     with reaching(f"table {hub.table}", hub.settings):
         pages = hub.client("dynamodb").get_paginator("scan")
         for page in pages.paginate(
             TableName=hub.table,
-            FilterExpression="sk = :head",
-            ExpressionAttributeValues={":head": {"S": "head"}},
+            FilterExpression="sk = :head OR begins_with(sk, :baseline)",
+            ProjectionExpression=", ".join(f"#{name}" for name in _SHOWN),
+            ExpressionAttributeNames={f"#{name}": name for name in _SHOWN},
+            ExpressionAttributeValues={":head": {"S": "head"}, ":baseline": {"S": _BASELINE}},
             ConsistentRead=True,
         ):
-            found += [_line(from_item(item)) for item in page["Items"]]
+            for item in map(from_item, page["Items"]):
+                if item["sk"] == "head":
+                    heads.append(item)
+                else:
+                    touched.add(item["pk"])
+    found = [_line(head, touched=head["pk"] in touched) for head in heads]
     return sorted(found, key=lambda line: (line.since, line.incident))
 
 
-def _line(head: dict[str, Any]) -> Line:
+def _line(head: dict[str, Any], *, touched: bool) -> Line:
     target = head["target"]
     return Line(
         incident=head["pk"].removeprefix("incident#"),
-        state=State(head["state"]),
+        state=str(head["state"]),
         account=target["account"],
         region=target["region"],
         instance=target["instance"],
@@ -74,4 +88,5 @@ def _line(head: dict[str, Any]) -> Line:
         rule=head["rule"],
         reason=head["reason"],
         since=head["opened_at"],
+        touched=touched,
     )

@@ -49,10 +49,12 @@ def stacks_of(settings: DeploymentSettings, parts: Iterable[Part]) -> tuple[Stac
     for part in parts:
         if part is Part.FORWARDERS:
             others = [region for region in settings.regions if region != settings.home_region]
-            found += [
-                Stack(names.stack(settings.qualifier, f"forwarder-{region}"), region, f"Forwarder-{region}")
-                for region in others
-            ]
+            found += [forwarder(settings, region) for region in others]
         else:
             found.append(Stack(names.stack(settings.qualifier, part.value), settings.home_region, part.capitalize()))
     return tuple(found)
+
+
+def forwarder(settings: DeploymentSettings, region: str) -> Stack:
+    """Return the stack that forwards from a Region, whether or not the settings name it."""
+    return Stack(names.stack(settings.qualifier, f"forwarder-{region}"), region, f"Forwarder-{region}")

@@ -9,24 +9,30 @@ from hub.deployment.model import DeploymentSettings
 from hub.organization.caller import identify
 from hub.organization.cdk import Tools
 from hub.organization.check import Answer, Check, Ground, Standing, problem
-from hub.organization.checks import guard, machine, place, rollout, sources, stacks
+from hub.organization.checks import guard, machine, place, rollout, sources, stacks, telling
 from hub.organization.errors import CredentialsError
 from hub.organization.parts import Part, Stack, stacks_of
 
-HUB: tuple[Check, ...] = (
-    place.hub_account,
-    place.partition,
-    place.organization,
-    rollout.bootstrap,
-    rollout.delegation,
-    rollout.trusted_access,
-    rollout.units,
-    stacks.leftovers,
-    sources.guardduty,
-    sources.security_hub,
+_RUNNING = frozenset({Part.HUB, Part.FORWARDERS})
+_ARRIVING = _RUNNING | {Part.DETECTION}
+
+HUB: tuple[tuple[Check, frozenset[Part]], ...] = (
+    (place.partition, frozenset(Part)),
+    (place.organization, frozenset(Part)),
+    (rollout.bootstrap, frozenset({Part.HUB, Part.MEMBERS})),
+    (rollout.delegation, frozenset({Part.MEMBERS})),
+    (rollout.trusted_access, frozenset({Part.MEMBERS})),
+    (rollout.units, frozenset({Part.MEMBERS})),
+    (sources.administrator, _ARRIVING),
+    (sources.guardduty, _ARRIVING),
+    (sources.security_hub, _ARRIVING),
+    (telling.notices, _RUNNING),
+    (telling.kill_switch, frozenset({Part.HUB, Part.MEMBERS})),
+    (stacks.leftovers, frozenset({Part.HUB})),
+    (stacks.forwarders, _RUNNING),
 )
+"""Each check of the hub account, with the parts that need it: who rolls out by other means is asked for no more."""
 GUARD: tuple[Check, ...] = (
-    place.management_account,
     place.partition,
     place.organization,
     guard.enabled,
@@ -44,12 +50,14 @@ def preflight(settings: DeploymentSettings, tools: Tools, parts: Sequence[Part])
             *answers,
             problem("credentials", str(error), "aws sts get-caller-identity must succeed"),
         ]
-    account, *rest = GUARD if Part.GUARD in parts else HUB
-    whose = account(ground)
+    if Part.GUARD in parts:
+        whose, checks = place.management_account(ground), GUARD
+    else:
+        whose, checks = place.hub_account(ground), tuple(check for check, needing in HUB if needing & set(parts))
     answers += whose
     if any(each.standing is Standing.PROBLEM for each in whose):
         return answers
-    return [*answers, *_ask(ground, rest, stacks_of(settings, parts))]
+    return [*answers, *_ask(ground, checks, stacks_of(settings, parts))]
 
 
 def blocked(answers: Iterable[Answer]) -> bool:

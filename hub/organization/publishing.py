@@ -13,6 +13,7 @@ from hub.policy.publish import in_force, publish
 from hub.policy.publish import rollback as point_back
 
 _NO_OBJECT = frozenset({"NoSuchKey", "404"})
+_DENIED = "AccessDenied"
 
 
 def put_into_force(hub: HubAccount, *, data: bytes | None, rollback: str = "") -> tuple[str, str | None]:
@@ -30,6 +31,12 @@ def put_into_force(hub: HubAccount, *, data: bytes | None, rollback: str = "") -
         except BundleError as error:
             raise RefusedError(f"not put into force: {error}") from error
         except ClientError as error:
+            if rollback and errors.code(error) == _DENIED and error.operation_name == "GetObject":
+                # S3 says of an object that isn't there that access is denied, unless s3:ListBucket is allowed.
+                raise RefusedError(
+                    f"no bundle {rollback} lies in {hub.policy_bucket}, or these credentials may not read it: nothing "
+                    "was changed. With s3:ListBucket on the bucket AWS would say which"
+                ) from error
             if errors.code(error) not in _NO_OBJECT:
                 raise
             raise NotThereError(f"no bundle {rollback} lies in {hub.policy_bucket}: nothing was changed") from error

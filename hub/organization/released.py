@@ -9,11 +9,13 @@ from typing import Any
 from botocore.config import Config
 
 from functions import names
+from functions.aws import errors
 from hub.organization.errors import OrganizationError, RefusedError
 from hub.organization.hub_account import HubAccount, reaching
 
 _LONGEST_SECONDS = 900
 """A Lambda function runs no longer than this."""
+_UNDER_WAY = "The release may be under way, or half done: cordon incidents tells; it can be asked for again"
 
 
 def release(hub: HubAccount, incident: str, *, by: str) -> dict[str, Any]:
@@ -27,10 +29,18 @@ def release(hub: HubAccount, incident: str, *, by: str) -> dict[str, Any]:
         client = hub.caller.client(
             "lambda", config=Config(read_timeout=_LONGEST_SECONDS, retries={"total_max_attempts": 1})
         )
-        answer = client.invoke(FunctionName=function, Payload=json.dumps({"incident": incident, "by": by}).encode())
+        payload = json.dumps({"incident": incident, "by": by}).encode()
+        try:
+            answer = client.invoke(FunctionName=function, Payload=payload)
+        except errors.AwsError as error:
+            if errors.ambiguous(error):
+                raise OrganizationError(
+                    f"function {function} did not answer: {errors.message(error)}. {_UNDER_WAY}"
+                ) from error
+            raise
         document: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise OrganizationError(f"function {function} failed: {document.get('errorMessage', document)}")
+        raise OrganizationError(f"function {function} failed: {document.get('errorMessage', document)}. {_UNDER_WAY}")
     if document["error"] is not None:
         raise RefusedError(document["error"])
     return document

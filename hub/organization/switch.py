@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,3 +86,12 @@ def unknown(scope: str, accounts: Mapping[str, str]) -> str:
         return ""
     near = suggestion(scope, units if scope.startswith("/") else accounts)
     return f"no account of organization.lock.json is in {scope}" + (f"; did you mean {near!r}?" if near else "")
+
+
+def still_off(scope: str, off: Sequence[str]) -> str:
+    """Return the sentence for a scope that was not off itself; another one that is off may hold it all the same."""
+    if not off:
+        return f"{scope} was on already"
+    near = suggestion(scope, off)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"{scope} was not switched off itself; still off: {', '.join(off)}{hint}"

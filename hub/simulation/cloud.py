@@ -17,6 +17,7 @@ from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import SimulationGapError
 from hub.simulation.patches import Patches
 from hub.simulation.security_tokens import SecurityTokens
+from hub.simulation.surroundings import Surroundings
 from hub.simulation.transport import Fake
 
 _SEED = 20240501
@@ -28,6 +29,7 @@ class Cloud:
     def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
         self._patches = Patches()
+        self._surroundings = Surroundings()
         self._random_state: Any = None
 
     def open(self) -> None:
@@ -36,6 +38,7 @@ class Cloud:
 
         from hub.simulation.corrections import correct  # noqa: PLC0415
 
+        self._surroundings.clear()
         self._random_state = mock_random.getstate()
         # The same world gives the same ids in every run.
         mock_random.seed(_SEED)
@@ -51,6 +54,7 @@ class Cloud:
         from moto.moto_api._internal import mock_random  # noqa: PLC0415 - importing moto is slow
 
         self._patches.undo()
+        self._surroundings.undo()
         _forget()
         if self._random_state is not None:
             mock_random.setstate(self._random_state)

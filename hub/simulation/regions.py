@@ -5,15 +5,10 @@ from __future__ import annotations
 
 from functools import cache
 
-import botocore.session
+from hub.deployment.regions import partitions
 
 
 @cache
 def known_regions() -> frozenset[str]:
     """Return the Regions of every partition that EC2 is in."""
-    session = botocore.session.Session()
-    return frozenset(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("ec2", partition_name=partition)
-    )
+    return frozenset(partitions())

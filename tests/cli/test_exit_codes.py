@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
 import hub.cli.main as command
+from hub.deployment.regions import partitions
+from hub.simulation.regions import known_regions
 from tests.cli.contract import ERRORS, problems
 from tests.cli.running import C2, CONFIG, ROOT, cordon, document_of, simulate
 
@@ -113,3 +118,43 @@ def test_who_looks_for_a_bug_gets_the_traceback(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(KeyError):
         cordon("demo")
+
+
+ENVIRONMENTS = {"AWS_PROFILE": "nonsense", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_USE_FIPS_ENDPOINT": "true"}
+OFFLINE = (
+    ("policy", "check"),
+    ("policy", "compile"),
+    ("organization", "costs"),
+    ("organization", "template"),
+    ("simulate", C2),
+)
+
+
+@pytest.mark.parametrize("command", OFFLINE, ids=lambda command: " ".join(map(str, command[:2])))
+def test_what_runs_on_this_machine_alone_goes_by_nobodys_settings_of_aws(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]
+) -> None:
+    partitions.cache_clear()
+    known_regions.cache_clear()
+    for name, value in ENVIRONMENTS.items():
+        monkeypatch.setenv(name, value)
+    config = () if command[1] == "costs" else ("--config", CONFIG)
+    result = cordon(*command, *config)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {name: os.environ[name] for name in ENVIRONMENTS} == ENVIRONMENTS
+
+
+@pytest.mark.parametrize("command", [("organization", "costs"), ("policy", "compile")], ids=" ".join)
+def test_a_full_disk_is_told(command: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", "from hub.cli.main import main; main()", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+
+    assert (run.returncode, run.stderr) == (1, "Error: standard output can't be written (No space left on device)\n")

@@ -96,10 +96,9 @@ def fake_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCdk:
 
 
 @pytest.fixture(scope="session")
-def hub_template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The hub's template, of the settings that tests are made with."""
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The templates by their stack's name, of the settings that tests are made with."""
     code = tmp_path_factory.mktemp("code")
     app = new_app(tmp_path_factory.mktemp("out"))
     build(app, settings(), code)
-    template: dict[str, Any] = app.synth().get_stack_by_name("cordon-hub").template
-    return template
+    return {stack.stack_name: stack.template for stack in app.synth().stacks}

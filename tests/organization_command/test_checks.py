@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from functions import names
-from hub.deployment.model import Detection, Guard, Rollout
+from hub.deployment.model import Guard, Rollout
 from hub.organization.check import Answer, Check, Ground, Standing
-from hub.organization.checks import guard, place, rollout, sources, stacks
+from hub.organization.checks import guard, place, rollout, sources, stacks, telling
 from hub.organization.parts import Part, stacks_of
 from hub.organization.preflight import GUARD
 from hub.organization.preflight import HUB as HUB_CHECKS
@@ -130,7 +130,7 @@ def test_no_organization(standing_on: Standings) -> None:
 
 def test_bootstrap(standing_on: Standings) -> None:
     ground, aws = standing_on()
-    remedy = f"node_modules/.bin/cdk bootstrap aws://{HUB}/eu-west-1"
+    remedy = "cordon organization bootstrap"
     aws.says("ssm", "get_parameter", {"Parameter": {"Value": "21"}}, {"Name": "/cdk-bootstrap/hnb659fds/version"})
     aws.refuses("ssm", "get_parameter", "ParameterNotFound")
     aws.says("ssm", "get_parameter", {"Parameter": {"Value": "5"}})
@@ -141,32 +141,16 @@ def test_bootstrap(standing_on: Standings) -> None:
     ]
 
 
-ALL_SERVICES = (
-    "member.org.stacksets.cloudformation.amazonaws.com",
-    "securityhub.amazonaws.com",
-    "guardduty.amazonaws.com",
-)
-
-
-def test_delegated_administrator_of_all(standing_on: Standings) -> None:
+def test_delegated_administrator_of_stack_sets(standing_on: Standings) -> None:
     ground, aws = standing_on()
-    delegated(aws, *ALL_SERVICES)
-    assert said(rollout.delegation(ground)) == [
-        (OK, f"{HUB} is delegated administrator of StackSets, Security Hub and GuardDuty")
-    ]
-
-
-def test_delegated_administrator_of_nothing(standing_on: Standings) -> None:
-    ground, aws = standing_on()
+    delegated(aws, rollout.STACK_SETS)
     aws.refuses("organizations", "list_delegated_services_for_account", "AccountNotRegisteredException")
-    answers = rollout.delegation(ground)
+    answers = [*rollout.delegation(ground), *rollout.delegation(ground)]
     assert said(answers) == [
+        (OK, f"{HUB} is delegated administrator of StackSets"),
         (PROBLEM, f"the hub account {HUB} is not delegated administrator of StackSets"),
-        (WARNING, f"the hub account {HUB} is not delegated administrator of Security Hub: findings won't reach it"),
-        (WARNING, f"the hub account {HUB} is not delegated administrator of GuardDuty: findings won't reach it"),
     ]
-    assert answers[0].remedy == f"in the management account: {REGISTER}"
-    assert answers[1].remedy.endswith(f"aws securityhub enable-organization-admin-account --admin-account-id {HUB}")
+    assert answers[1].remedy == f"in the management account: {REGISTER}"
 
 
 def test_trusted_access(standing_on: Standings) -> None:
@@ -203,14 +187,6 @@ def test_unit_inside_one_of_the_other_set(standing_on: Standings, canary: tuple[
     assert said(rollout.units(ground)) == [
         (PROBLEM, f"{INNER} is inside {REST}: its accounts would get the member template from both stack sets")
     ]
-
-
-def test_unit_inside_the_root_of_the_other_set(standing_on: Standings) -> None:
-    ground, aws = standing_on(rollout=Rollout(canary=(CANARY,), rest=(ROOT,)))
-    parents(aws, (CANARY, ROOT))
-    aws.says("organizations", "list_organizational_units_for_parent", {"OrganizationalUnits": []})
-    ((standing, sentence),) = said(rollout.units(ground))
-    assert (standing, sentence.partition(":")[0]) == (PROBLEM, f"{CANARY} is inside {ROOT}")
 
 
 def test_unit_that_is_not_there(standing_on: Standings) -> None:
@@ -257,21 +233,25 @@ def test_nothing_is_left_over(standing_on: Standings) -> None:
     aws.refuses("dynamodb", "describe_table", "ResourceNotFoundException")
     aws.refuses("s3", "head_bucket", "404")
     aws.refuses("s3", "head_bucket", "404")
+    aws.refuses("sqs", "get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
     aws.says("logs", "describe_log_groups", {"logGroups": []}, {"logGroupNamePrefix": "/cordon/"})
     assert said(stacks.leftovers(ground)) == [(OK, "nothing is left of an earlier deployment")]
 
 
-def test_table_and_bucket_are_left_over(standing_on: Standings) -> None:
+def test_what_holds_something_is_left_over(standing_on: Standings) -> None:
     ground, aws = standing_on()
     table, bucket = names.table("cordon"), names.evidence_bucket("cordon", HUB, "eu-west-1")
     has_no_stack(aws)
     aws.says("dynamodb", "describe_table", {"Table": {}}, {"TableName": table})
     aws.refuses("s3", "head_bucket", "404")
     aws.says("s3", "head_bucket", {}, {"Bucket": bucket})
+    letters = names.dead_letters("cordon")
+    aws.says("sqs", "get_queue_url", {"QueueUrl": f"https://sqs.example.com/{letters}"}, {"QueueName": letters})
     aws.says("logs", "describe_log_groups", {"logGroups": [{"logGroupName": "/cordon/intake"}]})
     assert said(stacks.leftovers(ground)) == [
         (PROBLEM, f"the table {table} exists without the stack cordon-hub"),
         (PROBLEM, f"the bucket {bucket} exists without the stack cordon-hub"),
+        (PROBLEM, f"the queue {letters} exists without the stack cordon-hub"),
         (PROBLEM, "the log group /cordon/intake exists without the stack cordon-hub"),
     ]
 
@@ -282,77 +262,31 @@ def test_what_a_deployment_has_is_no_leftover(standing_on: Standings) -> None:
     assert said(stacks.leftovers(ground)) == [(OK, "cordon-hub exists, what bears its names is its own")]
 
 
-def detector(aws: Answering, status: str = "ENABLED", region: str = "eu-west-1") -> None:
-    aws.says("guardduty", "list_detectors", {"DetectorIds": ["d1"]}, region=region)
-    aws.says(
-        "guardduty", "get_detector", {"Status": status, "ServiceRole": "role"}, {"DetectorId": "d1"}, region=region
-    )
+def has_regions(aws: Answering, *regions: str) -> None:
+    aws.says("ec2", "describe_regions", {"Regions": [{"RegionName": region} for region in regions]})
 
 
-def members(aws: Answering, enabled: str, region: str = "eu-west-1") -> None:
-    aws.says(
-        "guardduty",
-        "describe_organization_configuration",
-        {"MemberAccountLimitReached": False, "AutoEnableOrganizationMembers": enabled},
-        {"DetectorId": "d1"},
-        region=region,
-    )
-
-
-def test_guardduty_watches_everywhere(standing_on: Standings) -> None:
+def test_forwarders_outside_the_settings(standing_on: Standings) -> None:
     ground, aws = standing_on()
-    for region in ground.settings.regions:
-        detector(aws, region=region)
-        members(aws, "ALL", region)
-    assert said(sources.guardduty(ground)) == [(OK, "GuardDuty watches every account in eu-west-1, us-east-1")]
-
-
-def test_guardduty_is_off_here_and_half_there(standing_on: Standings) -> None:
-    ground, aws = standing_on(regions=("eu-west-1", "us-east-1", "eu-west-2", "eu-west-3"))
-    aws.says("guardduty", "list_detectors", {"DetectorIds": []})
-    detector(aws, "DISABLED", "us-east-1")
-    detector(aws, region="eu-west-2")
-    members(aws, "NEW", "eu-west-2")
-    detector(aws, region="eu-west-3")
-    aws.refuses("guardduty", "describe_organization_configuration", "BadRequestException", region="eu-west-3")
-    answers = sources.guardduty(ground)
-    assert said(answers) == [
-        (WARNING, "GuardDuty is off in the hub account in eu-west-1"),
-        (WARNING, "GuardDuty is off in the hub account in us-east-1"),
-        (WARNING, "GuardDuty is not on for every account in eu-west-2 (auto-enable is NEW)"),
+    has_regions(aws, "eu-west-1", "us-east-1", "eu-west-2", "eu-west-3")
+    has_no_stack(aws)
+    has_stack(aws, "UPDATE_COMPLETE", "eu-west-2")
+    aws.refuses("cloudformation", "describe_stacks", "AccessDenied", region="eu-west-3")
+    assert said(stacks.forwarders(ground)) == [
+        (WARNING, "cordon-forwarder-eu-west-2 is in eu-west-2, which the settings don't name"),
         (
-            WARNING,
-            "the hub account does not administer GuardDuty in eu-west-3: members' findings won't reach it",
+            NOT_CHECKED,
+            "AWS did not say whether there is a forwarder in eu-west-3: DescribeStacks: AccessDenied: no",
         ),
     ]
-    assert answers[2].remedy == (
-        "aws guardduty update-organization-configuration --region eu-west-2 --detector-id d1 "
-        "--auto-enable-organization-members ALL"
-    )
 
 
-def test_security_hub(standing_on: Standings) -> None:
-    ground, aws = standing_on(regions=("eu-west-1", "us-east-1", "eu-west-2"))
-    aws.says("securityhub", "describe_hub", {"HubArn": "arn"})
-    aws.refuses("securityhub", "describe_hub", "InvalidAccessException", region="us-east-1")
-    aws.says("securityhub", "describe_security_hub_v2", {"HubV2Arn": "arn"}, region="us-east-1")
-    aws.refuses("securityhub", "describe_hub", "InvalidAccessException", region="eu-west-2")
-    aws.refuses("securityhub", "describe_security_hub_v2", "ResourceNotFoundException", region="eu-west-2")
-    assert said(sources.security_hub(ground)) == [(WARNING, "Security Hub is off in the hub account in eu-west-2")]
-
-
-def test_security_hub_everywhere(standing_on: Standings) -> None:
-    ground, aws = standing_on(regions=("eu-west-1",))
-    aws.says("securityhub", "describe_hub", {"HubArn": "arn"})
-    assert said(sources.security_hub(ground)) == [(OK, "Security Hub is on in eu-west-1")]
-
-
-def test_sources_that_this_deployment_makes_are_asked_for_elsewhere(standing_on: Standings) -> None:
-    ground, aws = standing_on(detection=Detection(security_hub_v2=True, guardduty=True))
-    aws.says("guardduty", "list_detectors", {"DetectorIds": []}, region="us-east-1")
-    aws.says("securityhub", "describe_hub", {"HubArn": "arn"}, region="us-east-1")
-    assert said(sources.guardduty(ground)) == [(WARNING, "GuardDuty is off in the hub account in us-east-1")]
-    assert said(sources.security_hub(ground)) == [(OK, "Security Hub is on in eu-west-1, us-east-1")]
+def test_no_forwarder_outside_the_settings(standing_on: Standings) -> None:
+    ground, aws = standing_on()
+    has_regions(aws, "eu-west-1", "us-east-1")
+    has_no_stack(aws)
+    assert said(stacks.forwarders(ground)) == [(OK, "no Region beside those of the settings has a forwarder")]
+    aws.over()
 
 
 FIRST_CALLS: dict[Check, tuple[str, str]] = {
@@ -362,6 +296,10 @@ FIRST_CALLS: dict[Check, tuple[str, str]] = {
     rollout.trusted_access: ("cloudformation", "describe_organizations_access"),
     rollout.units: ("organizations", "list_parents"),
     stacks.leftovers: ("cloudformation", "describe_stacks"),
+    sources.administrator: ("organizations", "list_delegated_services_for_account"),
+    telling.notices: ("sns", "list_subscriptions_by_topic"),
+    telling.kill_switch: ("dynamodb", "get_item"),
+    stacks.forwarders: ("ec2", "describe_regions"),
     sources.guardduty: ("guardduty", "list_detectors"),
     sources.security_hub: ("securityhub", "describe_hub"),
     guard.enabled: ("organizations", "list_roots"),
@@ -369,16 +307,35 @@ FIRST_CALLS: dict[Check, tuple[str, str]] = {
 }
 
 
-ASKING_NOBODY = {place.hub_account, place.management_account, place.partition}
+ASKING_NOBODY = {place.partition}
+ALL = dict.fromkeys([*(check for check, _ in HUB_CHECKS), *GUARD])
 
 
-@pytest.mark.parametrize("check", [each for each in dict.fromkeys([*HUB_CHECKS, *GUARD]) if each not in ASKING_NOBODY])
+@pytest.mark.parametrize("check", [each for each in ALL if each not in ASKING_NOBODY], ids=lambda each: each.__name__)
 def test_what_cannot_be_read_is_never_ok(standing_on: Standings, check: Check) -> None:
-    ground, aws = standing_on(regions=("eu-west-1",), rollout=Rollout((CANARY,), ()), guard=Guard((HUB,)))
+    ground, aws = standing_on(
+        regions=("eu-west-1",), rollout=Rollout((CANARY,), ()), guard=Guard((HUB,)), notify=("soc@example.com",)
+    )
     service, operation = FIRST_CALLS[check]
     aws.refuses(service, operation, "AccessDeniedException", "not allowed")
     (answer,) = check(ground)
     assert answer.standing is NOT_CHECKED
-    assert answer.sentence.startswith("AWS did not say: ")
+    assert answer.sentence.startswith(("AWS did not say: ", "AWS refuses access to table cordon-records: "))
     assert answer.sentence.endswith("AccessDeniedException: not allowed")
     assert answer.remedy
+
+
+NEEDED = {
+    (Part.HUB,): {"bootstrap", "administrator", "guardduty", "security_hub", "notices", "kill_switch", "leftovers",
+                  "forwarders"},
+    (Part.FORWARDERS,): {"administrator", "guardduty", "security_hub", "notices", "forwarders"},
+    (Part.MEMBERS,): {"bootstrap", "delegation", "trusted_access", "units", "kill_switch"},
+    (Part.DETECTION,): {"administrator", "guardduty", "security_hub"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", NEEDED, ids="+".join)
+def test_a_part_is_asked_for_what_it_needs_alone(parts: tuple[Part, ...]) -> None:
+    """Who brings the members by other means needs neither StackSets nor OUs."""
+    asked = {check.__name__ for check, needing in HUB_CHECKS if needing & set(parts)}
+    assert asked == NEEDED[parts] | {"partition", "organization"}

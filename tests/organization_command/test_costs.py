@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from hub.organization import costs, prices
 from hub.organization.costs import CONTAINED, OBSERVED, SIZES, Assumptions, Counted, bill, total
 from tests.cli.running import cordon, document_of
 from tests.conftest import Simulated
-from tests.docs.pages import table
+from tests.docs.pages import table, text
 from tests.finding.findings import asff
 from tests.organization_command.counting import counted
 from tests.stage import ACCOUNT, instance
@@ -61,16 +62,16 @@ def test_more_contained_hosts_cost_more() -> None:
     assert total(bill(500, Assumptions(contained_per_account=0.1))) > total(bill(500))
 
 
-def test_alarms_are_those_of_the_stack(hub_template: dict[str, object]) -> None:
-    resources = hub_template["Resources"]
-    assert isinstance(resources, dict)
-    metrics = 0
-    for resource in resources.values():
-        if resource["Type"] == "AWS::CloudWatch::Alarm":
-            used = resource["Properties"].get("Metrics", [{"MetricStat": {}}])
-            metrics += sum("MetricStat" in each for each in used)
-    assert metrics == Assumptions().alarm_metrics
-    assert [each for each in resources.values() if each["Type"] == "AWS::KMS::Key"] == []
+def test_alarms_are_those_of_the_stacks(templates: dict[str, dict[str, Any]]) -> None:
+    metrics = dict.fromkeys(templates, 0)
+    for stack, template in templates.items():
+        for resource in template["Resources"].values():
+            assert resource["Type"] != "AWS::KMS::Key"
+            if resource["Type"] == "AWS::CloudWatch::Alarm":
+                used = resource["Properties"].get("Metrics", [{"MetricStat": {}}])
+                metrics[stack] += sum("MetricStat" in each for each in used)
+    hub, region = metrics.pop("cordon-hub"), metrics.pop("cordon-forwarder-us-east-1")
+    assert (hub, region, set(metrics.values())) == (Assumptions().alarm_metrics, 1, {0})
 
 
 def test_the_page_shows_what_the_command_prints() -> None:
@@ -80,3 +81,10 @@ def test_the_page_shows_what_the_command_prints() -> None:
     for row in costs.rows(SIZES):
         assert row[0] in printed
     assert table("docs/rollout.md", "assumed") == dict(costs.said())
+
+
+def test_what_listing_incidents_reads_is_told() -> None:
+    told = " ".join(cordon("organization", "costs", "--accounts", "1", "--accounts", "10000").stdout.split())
+    assert " 1 account 10,000 accounts " in told
+    assert "read the whole table: 0.0 GB (1), 5.8 GB (10,000)." in told
+    assert "about 5.8 GB with 10,000 accounts" in " ".join(text("docs/rollout.md").split())

@@ -6,13 +6,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from hub.cli.parts import BROKEN_OFF, asking
 from hub.deployment.model import Detection, Guard
+from hub.organization import cdk
 from hub.organization import preflight as preflight_module
+from hub.organization.cdk import Tools
 from hub.organization.check import Answer, Standing
 from hub.organization.parts import parts_of, stacks_of
 from hub.stacks.app import build, new_app
@@ -46,7 +51,9 @@ def deploy(config: Path, *arguments: str) -> Any:
 def guarded(config: Path) -> Path:
     settings = config / "deployment.yaml"
     text = settings.read_text().replace("targets: []", "targets: [r-abcd]")
-    settings.write_text(text.replace("break_glass: []", 'break_glass: ["arn:*:iam::*:role/break-glass"]'))
+    for key in ("break_glass", "deployers"):
+        text = text.replace(f"{key}: []", f'{key}: ["arn:*:iam::*:role/{key}"]')
+    settings.write_text(text)
     return config
 
 
@@ -215,6 +222,72 @@ def test_bad_usage(config: Path, fake_cdk: FakeCdk, arguments: tuple[str, ...], 
 
     assert (result.exit_code, fake_cdk.asked) == (2, [])
     assert said in result.output
+
+
+@pytest.mark.parametrize(("stdin", "stdout", "code"), [(True, True, None), (True, False, 2), (False, True, 2)])
+def test_the_cdk_asks_where_both_ends_are_a_person(
+    monkeypatch: pytest.MonkeyPatch, *, stdin: bool, stdout: bool, code: int | None
+) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: stdin))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: stdout))
+    refused = None
+    try:
+        asking(yes=False, as_json=False, on_stdout=True)
+    except click.UsageError as error:
+        refused = error.exit_code
+    assert refused == code
+
+
+def test_bootstrap_knows_account_and_region(config: Path, fake_cdk: FakeCdk, aws: Answering) -> None:
+    aws.is_of(HUB)
+    aws.is_of(MANAGEMENT)
+    done = cordon("organization", "bootstrap", "--config", config)
+    refused = cordon("organization", "bootstrap", "--config", config)
+
+    (asked,) = fake_cdk.asked
+    assert (done.exit_code, asked["arguments"][:2]) == (0, ["bootstrap", f"aws://{HUB}/eu-west-1"])
+    assert asked["first"] == str(Path(sys.executable).parent)
+    assert (refused.exit_code, "the hub account is" in refused.stderr) == (1, True)
+
+
+def test_remedies_are_never_folded(config: Path, aws: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = Answer("long", Standing.PROBLEM, "word " * 40 + "end", "aws command " + "--option value " * 20 + "end")
+    found(monkeypatch, long)
+    aws.is_of(HUB)
+    lines = cordon("organization", "preflight", "--config", config).stdout.splitlines()
+    assert lines[-2:] == [f"  problem  long     {long.sentence}", f"{' ' * 20}--> {long.remedy}"]
+
+
+_SLOW_CDK = """#!{python}
+import os, pathlib, signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(1)
+(pathlib.Path(__file__).parents[2] / "ended").touch()
+"""
+
+
+@pytest.mark.usefixtures("ready")
+def test_breaking_off_waits_for_the_cdk(config: Path, fake_cdk: FakeCdk) -> None:
+    Tools(fake_cdk.root).cdk.write_text(_SLOW_CDK.format(python=sys.executable))
+    result = deploy(config, "--yes")
+
+    assert (fake_cdk.root / "ended").exists()
+    assert result.exit_code == 130
+    assert result.stderr.rstrip().endswith(BROKEN_OFF)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["deploy", "Nonsense", "--require-approval", "never"], 1), (["destroy", "Nonsense", "--force"], 0)],
+    ids=["deploy", "destroy"],
+)
+def test_the_real_cdk_and_a_stack_that_it_does_not_know(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
+) -> None:
+    """Deploying fails, as Cordon relies on; destroying ends well, which is why Cordon asks CloudFormation instead."""
+    monkeypatch.setattr(cdk, "APP", "tests.organization_command.one_stack")
+    assert cdk.run(cdk.project(), [*arguments, "--output", str(tmp_path / "out")], config) == code
 
 
 def test_guard_and_hub_are_never_deployed_together(config: Path, fake_cdk: FakeCdk) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
 from moto import mock_aws
 
@@ -31,6 +32,7 @@ MOTO = "123456789012"
 """Whose credentials moto's are."""
 
 INCIDENT = "inc-0m2k4abcd-0a1b2c3d"
+UNDER_WAY = "The release may be under way, or half done: cordon incidents tells; it can be asked for again"
 
 
 @pytest.fixture
@@ -105,6 +107,28 @@ def test_roll_back_to_what_is_not_there(hub_account: Path) -> None:
     assert in_force() == before
 
 
+def test_roll_back_without_leave_to_list(config: Path, aws: Answering) -> None:
+    aws.is_of(HUB)
+    aws.says("dynamodb", "get_item", {})
+    aws.refuses("s3", "get_object", "AccessDenied")
+    told = cordon("policy", "publish", "--config", config, "--rollback", "0" * 64)
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith(f"Error: no bundle {'0' * 64} lies in cordon-policy-{HUB}-eu-west-1, or these cred")
+    assert "s3:ListBucket" in told.stderr
+
+
+def test_publishing_warns_as_checking_does(hub_account: Path) -> None:
+    (hub_account / "ous" / "nowhere.yaml").write_text("version: 1\nou: /Nowhere\nmode: observe\n")
+    warned = cordon("policy", "check", "--config", hub_account).stderr
+    told = cordon("policy", "publish", "--config", hub_account)
+    document = document_of(cordon("policy", "publish", "--config", hub_account, "--json"))
+
+    assert warned.startswith("warning: ")
+    assert (told.exit_code, told.stderr) == (0, warned)
+    assert [f"warning: {each['text']}\n" for each in document["warnings"]] == [warned]
+
+
 def test_roll_back_to_a_bundle_that_was_changed(hub_account: Path) -> None:
     cordon("policy", "publish", "--config", hub_account)
     before = in_force()
@@ -133,7 +157,7 @@ def test_a_policy_that_does_not_compile_is_not_published(hub_account: Path) -> N
     policy.write_text(policy.read_text().replace("\nmode: observe", "\nmode: observed", 1))
     told = cordon("policy", "publish", "--config", hub_account)
 
-    assert (told.exit_code, told.stdout) == (1, "")
+    assert (told.exit_code, told.stdout) == (2, "")
     assert "organization.yaml:9:7: mode: 'observed'" in told.stderr
     assert control_item() == {}
 
@@ -208,6 +232,20 @@ def test_switching_off_and_on(hub_account: Path) -> None:
     assert switch("on", "444455556666") == (0, "nothing is switched off\n", "warning: 444455556666 was on already\n")
 
 
+def test_switching_on_what_is_off_by_another_scope(hub_account: Path) -> None:
+    for scope in ("organization", "666677778888", "/Workloads/Prod"):
+        cordon("switch", "off", scope, "--config", hub_account)
+    told = {
+        scope: cordon("switch", "on", scope, "--config", hub_account).stderr
+        for scope in ("444455556666", "/Workloads/Prdo")
+    }
+    still = "was not switched off itself; still off: /Workloads/Prod, 666677778888, organization"
+    assert told == {
+        "444455556666": f"warning: 444455556666 {still}\n",
+        "/Workloads/Prdo": f"warning: /Workloads/Prdo {still}; did you mean '/Workloads/Prod'?\n",
+    }
+
+
 def test_the_functions_see_the_switch(hub_account: Path) -> None:
     cordon("switch", "off", "/Workloads", "--config", hub_account)
     clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
@@ -249,19 +287,21 @@ def opened(incident: str, instance: str, state: str) -> None:
 def test_incidents_are_listed(hub_account: Path) -> None:
     opened("inc-1", "i-0a1b2c3d4e5f60718", "contained")
     opened("inc-2", "i-0a1b2c3d4e5f60719", "observed")
+    baseline = to_item({"pk": "incident#inc-1", "sk": "baseline#isolate", "document": "{}"})
+    boto3.client("dynamodb", region_name=HOME).put_item(TableName=names.table("cordon"), Item=baseline)
     everything = document_of(cordon("incidents", "--config", hub_account, "--json"))["incidents"]
     told = cordon("incidents", "--config", hub_account)
     still = cordon("incidents", "--config", hub_account, "--open")
 
-    assert [(each["incident"], each["state"], each["open"]) for each in everything] == [
-        ("inc-1", "contained", True),
-        ("inc-2", "observed", False),
+    assert [(each["incident"], each["state"], each["open"], each["touched"]) for each in everything] == [
+        ("inc-1", "contained", True, True),
+        ("inc-2", "observed", False, False),
     ]
     assert everything[0]["account"] == "444455556666"
     now = everything[0]["since"][:16]
     assert still.stdout.splitlines() == [
-        "since (UTC)       incident  state      account       instance             rule",
-        f"{now}  inc-1     contained  444455556666  i-0a1b2c3d4e5f60718",
+        "since (UTC)       incident  state      account       region     instance             rule",
+        f"{now}  inc-1     contained  444455556666  eu-west-1  i-0a1b2c3d4e5f60718",
         "2 incidents, 1 open",
     ]
     assert len(told.stdout.splitlines()) == 4
@@ -320,4 +360,17 @@ def test_a_release_function_that_fails(config: Path, aws: Answering) -> None:
     told = released(config)
 
     assert told.exit_code == 1
-    assert told.stderr == "Error: function cordon-release failed: Task timed out after 60.00 seconds\n"
+    assert told.stderr == f"Error: function cordon-release failed: Task timed out after 60.00 seconds. {UNDER_WAY}\n"
+
+
+def test_a_release_function_that_does_not_answer(config: Path, aws: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://lambda.example.com")
+
+    aws.is_of(HUB)
+    monkeypatch.setattr(aws.client("lambda"), "invoke", late)
+    told = released(config)
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: function cordon-release did not answer: Read timeout on endpoint URL")
+    assert told.stderr.endswith(f"{UNDER_WAY}\n")

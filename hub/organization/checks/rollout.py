@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functions.aws import errors
-from hub.organization.check import Answer, Ground, not_checked, ok, problem, warning
+from hub.organization.check import Answer, Ground, not_checked, ok, problem
 
 BOOTSTRAP = "/cdk-bootstrap/hnb659fds/version"
 """The parameter that ``cdk bootstrap`` leaves: what the CDK deploys Lambda code through."""
@@ -14,18 +14,14 @@ OLDEST_BOOTSTRAP = 6
 
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
-_SOURCES = (
-    ("securityhub.amazonaws.com", "Security Hub", "securityhub"),
-    ("guardduty.amazonaws.com", "GuardDuty", "guardduty"),
-)
 _ABSENT = {"OrganizationalUnitNotFoundException", "ChildNotFoundException", "ParentNotFoundException"}
-_ASK_FROM = "let a delegated administrator or the management account ask: allow organizations:List*"
+ASK_FROM = "let a delegated administrator or the management account ask: allow organizations:List*"
 
 
 def bootstrap(ground: Ground) -> list[Answer]:
     """Check that the home Region of the hub account was prepared for the CDK."""
     account, region = ground.settings.hub, ground.settings.home_region
-    remedy = f"node_modules/.bin/cdk bootstrap aws://{account}/{region}"
+    remedy = "cordon organization bootstrap"
     try:
         answer = ground.caller.client("ssm").get_parameter(Name=BOOTSTRAP)
     except errors.AwsError as error:
@@ -40,35 +36,33 @@ def bootstrap(ground: Ground) -> list[Answer]:
 
 
 def delegation(ground: Ground) -> list[Answer]:
-    """Check that the hub is the delegated administrator of StackSets, Security Hub and GuardDuty."""
+    """Check that the hub is the delegated administrator of StackSets."""
     hub = ground.settings.hub
+    try:
+        found = delegated(ground)
+    except errors.AwsError as error:
+        return [not_checked("delegation", error, ASK_FROM)]
+    if STACK_SETS in found:
+        return [ok("delegation", f"{hub} is delegated administrator of StackSets")]
+    sentence = f"the hub account {hub} is not delegated administrator of StackSets"
+    remedy = (
+        "in the management account: aws organizations register-delegated-administrator "
+        f"--account-id {hub} --service-principal {STACK_SETS}"
+    )
+    return [problem("delegation", sentence, remedy)]
+
+
+def delegated(ground: Ground) -> set[str]:
+    """Return the services that the hub is the delegated administrator of; raise what Organizations raises."""
     found: set[str] = set()
     try:
         pages = ground.caller.client("organizations").get_paginator("list_delegated_services_for_account")
-        for page in pages.paginate(AccountId=hub):
+        for page in pages.paginate(AccountId=ground.settings.hub):
             found.update(service["ServicePrincipal"] for service in page["DelegatedServices"])
     except errors.AwsError as error:
         if errors.code(error) != "AccountNotRegisteredException":
-            return [not_checked("delegation", error, _ASK_FROM)]
-    answers = []
-    if STACK_SETS not in found:
-        answers.append(
-            problem(
-                "delegation",
-                f"the hub account {hub} is not delegated administrator of StackSets",
-                "in the management account: aws organizations register-delegated-administrator "
-                f"--account-id {hub} --service-principal {STACK_SETS}",
-            )
-        )
-    for service, name, command in _SOURCES:
-        if service not in found:
-            sentence = f"the hub account {hub} is not delegated administrator of {name}: findings won't reach it"
-            remedy = (
-                f"in the management account, in each Region: aws {command} enable-organization-admin-account "
-                f"--admin-account-id {hub}"
-            )
-            answers.append(warning("delegation", sentence, remedy))
-    return answers or [ok("delegation", f"{hub} is delegated administrator of StackSets, Security Hub and GuardDuty")]
+            raise
+    return found
 
 
 def trusted_access(ground: Ground) -> list[Answer]:
@@ -106,7 +100,7 @@ def units(ground: Ground) -> list[Answer]:
                 remedy = "correct rollout in config/deployment.yaml"
                 answers.append(problem("units", f"the organisation has no OU {unit}", remedy))
             else:
-                answers.append(not_checked("units", error, _ASK_FROM))
+                answers.append(not_checked("units", error, ASK_FROM))
     for here, there in ((rollout.canary, rollout.rest), (rollout.rest, rollout.canary)):
         for unit in here:
             for outer in sorted(set(there) & above.get(unit, set())):
@@ -116,10 +110,8 @@ def units(ground: Ground) -> list[Answer]:
 
 
 def _ancestors(ground: Ground, unit: str) -> set[str]:
-    """Return the OUs and the root that an OU is in; a root is in nothing."""
+    """Return the OUs and the root that an OU is in."""
     client, found, child = ground.caller.client("organizations"), set(), unit
-    if unit.startswith("r-"):
-        client.list_organizational_units_for_parent(ParentId=unit, MaxResults=1)  # raises where there is no such root
     while not child.startswith("r-"):
         child = client.list_parents(ChildId=child)["Parents"][0]["Id"]
         found.add(child)

@@ -10,18 +10,104 @@ from collections.abc import Callable
 
 from functions.aws import errors
 from hub.organization.check import Answer, Ground, not_checked, ok, warning
+from hub.organization.checks.rollout import ASK_FROM, delegated
+from hub.organization.checks.stacks import exists
+from hub.organization.parts import Part, stacks_of
+
+_SERVICES = (
+    ("securityhub.amazonaws.com", "Security Hub", "securityhub"),
+    ("guardduty.amazonaws.com", "GuardDuty", "guardduty"),
+)
+_GUARDDUTY = "allow guardduty:ListDetectors, guardduty:GetDetector, guardduty:DescribeOrganizationConfiguration"
+_SECURITY_HUB = "allow securityhub:DescribeHub, securityhub:DescribeSecurityHubV2"
+
+
+def administrator(ground: Ground) -> list[Answer]:
+    """Check that the hub is the delegated administrator of Security Hub and GuardDuty."""
+    hub = ground.settings.hub
+    try:
+        found = delegated(ground)
+    except errors.AwsError as error:
+        return [not_checked("delegation", error, ASK_FROM)]
+    answers = []
+    for service, name, command in _SERVICES:
+        if service not in found:
+            sentence = f"the hub account {hub} is not delegated administrator of {name}: findings won't reach it"
+            remedy = (
+                f"in the management account, in each Region: aws {command} enable-organization-admin-account "
+                f"--admin-account-id {hub}"
+            )
+            answers.append(warning("delegation", sentence, remedy))
+    return answers or [ok("delegation", f"{hub} is delegated administrator of Security Hub and GuardDuty")]
 
 
 def guardduty(ground: Ground) -> list[Answer]:
     """Check that GuardDuty watches in each Region, and every member account there."""
+    home = ground.settings.home_region
+    try:
+        made = ground.settings.detection.guardduty and _will_be_made(ground)
+    except errors.AwsError as error:
+        return [not_checked("guardduty", error, "allow cloudformation:DescribeStacks")]
     answers = []
-    for region in _asked(ground, made=ground.settings.detection.guardduty):
+    if made:
+        # CloudFormation has no type for GuardDuty's settings of an organisation.
+        sentence = f"GuardDuty will be made in {home} by {_detection(ground)}, but for the hub account alone"
+        answers.append(warning("guardduty", sentence, f"after that: {_for_everybody(home, 'DETECTOR')}"))
+    return [*answers, *_each(ground, "guardduty", _detector, _GUARDDUTY, made=made)]
+
+
+def security_hub(ground: Ground) -> list[Answer]:
+    """Check that Security Hub, the classic one or V2, is on in each Region."""
+    detection = ground.settings.detection
+    try:
+        made = (detection.security_hub or detection.security_hub_v2) and _will_be_made(ground)
+    except errors.AwsError as error:
+        return [not_checked("security hub", error, "allow cloudformation:DescribeStacks")]
+    answers = []
+    if made:
+        sentence = f"Security Hub will be made in {ground.settings.home_region} by {_detection(ground)}"
+        answers.append(ok("security hub", sentence))
+    return [*answers, *_each(ground, "security hub", _hub, _SECURITY_HUB, made=made)]
+
+
+_WELL = {"guardduty": "GuardDuty watches every account", "security hub": "Security Hub is on"}
+
+
+def _each(
+    ground: Ground, check: str, ask: Callable[[Ground, str], list[Answer]], remedy: str, *, made: bool
+) -> list[Answer]:
+    """Ask in every Region but the home Region of what is yet to be made; all is well only where that was asked."""
+    settings = ground.settings
+    answers, well = [], []
+    for region in settings.regions:
+        if made and region == settings.home_region:
+            continue
         try:
-            answers += _detector(ground, region)
+            found = ask(ground, region)
         except errors.AwsError as error:
-            remedy = "allow guardduty:ListDetectors, guardduty:GetDetector, guardduty:DescribeOrganizationConfiguration"
-            answers.append(not_checked("guardduty", error, remedy))
-    return answers or [ok("guardduty", f"GuardDuty watches every account in {', '.join(ground.settings.regions)}")]
+            found = [not_checked(check, error, remedy)]
+        answers += found
+        if not found:
+            well.append(region)
+    return [*answers, ok(check, f"{_WELL[check]} in {', '.join(well)}")] if well else answers
+
+
+def _detection(ground: Ground) -> str:
+    (stack,) = stacks_of(ground.settings, (Part.DETECTION,))
+    return stack.name
+
+
+def _will_be_made(ground: Ground) -> bool:
+    """Tell whether the stack that turns a source on is still to come; raise what CloudFormation raises."""
+    (stack,) = stacks_of(ground.settings, (Part.DETECTION,))
+    return not exists(ground, stack)
+
+
+def _for_everybody(region: str, detector: str) -> str:
+    return (
+        f"aws guardduty update-organization-configuration --region {region} --detector-id {detector} "
+        "--auto-enable-organization-members ALL"
+    )
 
 
 def _detector(ground: Ground, region: str) -> list[Answer]:
@@ -39,34 +125,16 @@ def _detector(ground: Ground, region: str) -> list[Answer]:
         return [warning("guardduty", sentence, "make it the delegated administrator there")]
     if members != "ALL":
         sentence = f"GuardDuty is not on for every account in {region} (auto-enable is {members})"
-        remedy = (
-            f"aws guardduty update-organization-configuration --region {region} --detector-id {detectors[0]} "
-            "--auto-enable-organization-members ALL"
-        )
-        return [warning("guardduty", sentence, remedy)]
+        return [warning("guardduty", sentence, _for_everybody(region, detectors[0]))]
     return []
 
 
-def security_hub(ground: Ground) -> list[Answer]:
-    """Check that Security Hub, the classic one or V2, is on in each Region."""
-    detection = ground.settings.detection
-    answers = []
-    for region in _asked(ground, made=detection.security_hub or detection.security_hub_v2):
-        client = ground.caller.client("securityhub", region)
-        try:
-            if not (_is_on(client.describe_hub) or _is_on(client.describe_security_hub_v2)):
-                sentence = f"Security Hub is off in the hub account in {region}"
-                answers.append(warning("security hub", sentence, "turn it on there, or rely on GuardDuty's own events"))
-        except errors.AwsError as error:
-            remedy = "allow securityhub:DescribeHub, securityhub:DescribeSecurityHubV2"
-            answers.append(not_checked("security hub", error, remedy))
-    return answers or [ok("security hub", f"Security Hub is on in {', '.join(ground.settings.regions)}")]
-
-
-def _asked(ground: Ground, *, made: bool) -> list[str]:
-    """Return the Regions to ask in: not the home Region where this deployment turns the source on there."""
-    settings = ground.settings
-    return [region for region in settings.regions if not (made and region == settings.home_region)]
+def _hub(ground: Ground, region: str) -> list[Answer]:
+    client = ground.caller.client("securityhub", region)
+    if _is_on(client.describe_hub) or _is_on(client.describe_security_hub_v2):
+        return []
+    sentence = f"Security Hub is off in the hub account in {region}"
+    return [warning("security hub", sentence, "turn it on there, or rely on GuardDuty's own events")]
 
 
 def _is_on(describe: Callable[[], object]) -> bool:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deletes stacks by their names, and believes that one is gone when CloudFormation no longer knows it.
+
+Not by the CDK: it knows only the stacks that the settings still ask for, and ends well where it finds none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from functions.aws import errors
+from hub.organization.caller import Caller
+from hub.organization.errors import OrganizationError, RefusedError
+from hub.organization.parts import Stack
+from hub.organization.status import absent, described
+
+_PAUSE_SECONDS = 5.0
+
+Tell = Callable[[str], None]
+
+
+def _pause() -> None:
+    time.sleep(_PAUSE_SECONDS)
+
+
+@dataclass(slots=True)
+class Deletion:
+    """What was deleted so far. ``begun``: CloudFormation has been told to delete something, and may have begun."""
+
+    caller: Caller
+    tell: Tell
+    begun: bool = False
+    destroyed: list[str] = field(default_factory=list)
+    were_absent: list[str] = field(default_factory=list)
+
+    def delete(self, stacks: Iterable[Stack]) -> None:
+        """Delete some stacks at once and wait until they are gone.
+
+        Raises RefusedError where AWS refuses, OrganizationError where CloudFormation could not delete one or does not
+        say how it went.
+        """
+        there = [stack for stack in stacks if self._is_there(stack)]
+        for stack in there:
+            self._unprotect(stack)
+        for stack in there:
+            self.tell(f"Deleting {stack.name} in {stack.region} ...")
+            self._begin(stack)
+        for stack in there:
+            self._wait(stack)
+
+    def _is_there(self, stack: Stack) -> bool:
+        found = bool(self._described(stack))
+        if not found:
+            self.were_absent.append(stack.name)
+        return found
+
+    def _unprotect(self, stack: Stack) -> None:
+        try:
+            self.caller.client("cloudformation", stack.region).update_termination_protection(
+                StackName=stack.name, EnableTerminationProtection=False
+            )
+        except errors.AwsError as error:
+            if not absent(error):
+                raise RefusedError(f"{stack.name} is protected from deletion: {errors.message(error)}") from error
+
+    def _begin(self, stack: Stack) -> None:
+        try:
+            # Without RoleARN: with the role that made the stack, if it had one (DeleteStack, API reference).
+            self.caller.client("cloudformation", stack.region).delete_stack(StackName=stack.name)
+        except errors.AwsError as error:
+            self.begun = self.begun or errors.ambiguous(error)
+            raise RefusedError(f"{stack.name} was not deleted: {errors.message(error)}") from error
+        self.begun = True
+
+    def _wait(self, stack: Stack) -> None:
+        while found := self._described(stack):
+            if not found["StackStatus"].endswith("_IN_PROGRESS"):
+                why = found.get("StackStatusReason", "the stack's events in CloudFormation say why")
+                raise OrganizationError(
+                    f"{stack.name} in {stack.region} is {found['StackStatus']}: {why}. Put that right and give the "
+                    "same command again."
+                )
+            _pause()
+        self.destroyed.append(stack.name)
+
+    def _described(self, stack: Stack) -> dict[str, str]:
+        try:
+            return described(self.caller.client("cloudformation", stack.region), stack.name)
+        except errors.AwsError as error:
+            raise OrganizationError(
+                f"AWS does not say how {stack.name} in {stack.region} stands: {errors.message(error)}"
+            ) from error
