@@ -50,7 +50,7 @@ demo: setup ## watch several incidents on a simulated organisation
 	@$(BIN)/cordon demo
 
 test: setup-dev ## run every test
-	@$(BIN)/pytest --numprocesses auto
+	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lab: setup-lab ## deploy to a local cloud that enforces IAM, contain a host there, try what must be denied
 	@$(BIN)/pytest -m lab --durations 5 tests/lab

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_socket
 from botocore.client import ClientCreator
+from botocore.loaders import JSONFileLoader
 
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
@@ -41,6 +42,21 @@ def _one_class_for_all_clients_of_ec2() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ClientCreator, "_create_client_class", create)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_model_read_once() -> Iterator[None]:
+    """Keep what botocore reads from its data files anew for each session: a good part of many tests' time."""
+    original, kept = JSONFileLoader.load_file, {}
+
+    def load_file(loader: JSONFileLoader, path: str) -> Any:
+        if path not in kept:
+            kept[path] = original(loader, path)
+        return kept[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
         yield
 
 

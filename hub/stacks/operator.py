@@ -64,5 +64,7 @@ def _statements(props: OperatorProps) -> list[iam.PolicyStatement]:
             actions=["s3:GetObject", "s3:PutObject"],
             resources=[props.records.policy.arn_for_objects("bundles/*")],
         ),
+        # To tell a bundle that was never published from one that may not be read.
+        iam.PolicyStatement(sid="Listing", actions=["s3:ListBucket"], resources=[props.records.policy.bucket_arn]),
         iam.PolicyStatement(sid="Release", actions=["lambda:InvokeFunction"], resources=[props.release.function_arn]),
     ]

@@ -373,5 +373,6 @@ def test_operators_publish_switch_and_release_and_no_more(deployment: Synthesise
         "dynamodb:Scan": None,
         "s3:GetObject": None,
         "s3:PutObject": None,
+        "s3:ListBucket": None,
         "lambda:InvokeFunction": None,
     }
