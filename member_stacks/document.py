@@ -114,3 +114,16 @@ def narrowed(grant: Grant) -> bool:
 def _values(values: Iterable[str]) -> Any:
     told = [substituted(value) for value in values]
     return told[0] if len(told) == 1 else told
+
+
+def trusting_ec2() -> Document:
+    """Return the trust policy of a role that instances run as."""
+    return document(
+        [
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Principal": {"Service": substituted("ec2.${AWS::URLSuffix}")},
+            }
+        ]
+    )

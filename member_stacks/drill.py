@@ -22,7 +22,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IConstruct
 
 from functions import names
-from member_stacks.document import document, substituted
+from member_stacks.document import substituted, trusting_ec2
 from member_stacks.drill_attack import attack
 from member_stacks.template import synthesised
 
@@ -89,17 +89,12 @@ class DrillStack(cdk.Stack):
         )
 
     def _profile(self, qualifier: str) -> iam.CfnInstanceProfile:
-        trusted = {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Service": substituted("ec2.${AWS::URLSuffix}")},
-        }
         role = iam.CfnRole(
             self,
             "HostRole",
             role_name=names.drill(qualifier, "host"),
             description="Cordon: the hosts of the drill range, for Systems Manager.",
-            assume_role_policy_document=document([trusted]),
+            assume_role_policy_document=trusting_ec2(),
         )
         role.add_property_override("ManagedPolicyArns", [substituted(_AGENT)])
         _acknowledge(

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from functions import names
-from member_stacks.document import document, substituted
+from member_stacks.document import trusting_ec2
 
 
 class QuarantinedProfile(Construct):
@@ -15,18 +15,13 @@ class QuarantinedProfile(Construct):
 
     def __init__(self, scope: Construct, name: str, *, qualifier: str, boundary: str) -> None:
         super().__init__(scope, name)
-        trusted = {
-            "Effect": "Allow",
-            "Action": "sts:AssumeRole",
-            "Principal": {"Service": substituted("ec2.${AWS::URLSuffix}")},
-        }
         role = iam.CfnRole(
             self,
             "Role",
             role_name=names.quarantined_role(qualifier),
             path=names.iam_path(qualifier),
             description="Cordon: what a quarantined host runs as; it may do nothing.",
-            assume_role_policy_document=document([trusted]),
+            assume_role_policy_document=trusting_ec2(),
             permissions_boundary=boundary,
         )
         iam.CfnInstanceProfile(

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import botocore.session
 
 from functions import log
 from functions.aws import errors
@@ -30,7 +27,8 @@ from functions.intake.respond import Responder
 from functions.intake.result import EventResult, Outcome, RetryError, TargetResult, Unfinished, summed_up
 from functions.organization.control import ControlError
 from functions.organization.directory import DirectoryError
-from functions.settings import Settings, SettingsError
+from functions.settings import Settings
+from functions.start import start
 
 _NOT_NOW = (RetryError, ClaimLostError, ControlError, DirectoryError, *errors.AwsError)
 _NEEDED_MS = 15_000
@@ -203,12 +201,5 @@ _kept: list[Intake] = []
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """Lambda's entry point."""
     if not _kept:
-        log.configure()
-        try:
-            settings = Settings.from_env(os.environ)
-        except SettingsError as error:
-            for problem in error.problems:
-                log.write("settings", level=logging.ERROR, outcome="failed", reason=problem)
-            raise
-        _kept.append(Intake(settings, Clients(botocore.session.Session(), settings.home_region), SystemClock()))
+        _kept.append(Intake(*start(), SystemClock()))
     return _kept[0].handle(event, context)

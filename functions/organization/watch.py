@@ -7,18 +7,12 @@ function: the stream offers it again, and an alarm tells if it stays so.
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import botocore.session
-
-from functions import log
-from functions.aws.clients import Clients
 from functions.incident.items import CONTROL_KEY, from_item
 from functions.notify import Notifier
-from functions.settings import Settings, SettingsError
+from functions.start import start
 
 _SUBJECT = "the control record was changed"
 _POINTERS = {"bundle": "Policy", "directory": "Directory"}
@@ -80,13 +74,6 @@ _kept: list[Notifier] = []
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     """Lambda's entry point."""
     if not _kept:
-        log.configure()
-        try:
-            settings = Settings.from_env(os.environ)
-        except SettingsError as error:
-            for problem in error.problems:
-                log.write("settings", level=logging.ERROR, outcome="failed", reason=problem)
-            raise
-        clients = Clients(botocore.session.Session(), settings.home_region)
+        settings, clients = start()
         _kept.append(Notifier(clients.hub("sns"), settings.topic))
     return {"told": tell(_kept[0], event)}

@@ -12,20 +12,16 @@ it is given: nothing checks it. Who invoked the function is in CloudTrail's data
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import botocore.session
-
 from functions import log
-from functions.aws.clients import Clients
 from functions.clock import SystemClock
 from functions.intake.hub import Hub
 from functions.release.release import ReleaseError, release
-from functions.settings import Settings, SettingsError
+from functions.start import start
 
 _INCIDENT = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
 _BY = re.compile(r"[ -~]{1,128}")
@@ -84,13 +80,6 @@ _kept: list[Hub] = []
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Lambda's entry point."""
     if not _kept:
-        log.configure()
-        try:
-            settings = Settings.from_env(os.environ)
-        except SettingsError as error:
-            for problem in error.problems:
-                log.write("settings", level=logging.ERROR, outcome="failed", reason=problem)
-            raise
-        clients = Clients(botocore.session.Session(), settings.home_region)
+        settings, clients = start()
         _kept.append(Hub.open(settings, clients, SystemClock()))
     return answer(_kept[0], event)

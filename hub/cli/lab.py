@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hub.cli.deployed import CONFIG
 from hub.cli.plain import plain
 from hub.cli.refusal import FAILED, refuse
 
@@ -44,14 +45,7 @@ Exit codes:
 
 
 @lab.command("up", help=_UP_HELP, short_help="Start the lab, deploy Cordon in it, keep it running.")
-@click.option(
-    "--config",
-    "directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path("config"),
-    show_default=True,
-    help="Directory of the settings and the policy files.",
-)
+@CONFIG
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),

@@ -13,6 +13,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StrictInt, StrictStr
 
+from hub.policy.words import spelt
+
 LONGEST_QUALIFIER = 20
 """What the functions accept, and what the longest names leave: a bucket's name has 63 characters, a role's 64."""
 
@@ -25,17 +27,6 @@ RETENTIONS_DAYS = (
 _LONGEST_ADDRESS = 254
 _RESERVED = ("aws", "amzn", "sthree", "xn-")
 """What AWS keeps for itself at the beginning of a tag's key or a bucket's name."""
-
-
-def _spelt(pattern: str, what: str) -> AfterValidator:
-    compiled = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(f"{text!r} is not {what}")
-        return text
-
-    return AfterValidator(check)
 
 
 def _qualifier(text: str) -> str:
@@ -83,10 +74,10 @@ def _among(low: int, high: int) -> Callable[[int], int]:
 
 
 Qualifier = Annotated[StrictStr, AfterValidator(_qualifier)]
-Unit = Annotated[StrictStr, _spelt(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}", "the id of an OU (ou-...)")]
+Unit = Annotated[StrictStr, spelt(r"ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}", "the id of an OU (ou-...)")]
 Attached = Annotated[
     StrictStr,
-    _spelt(
+    spelt(
         r"r-[a-z0-9]{4,32}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|\d{12}",
         "the id of a root (r-...), an OU (ou-...) or an account",
     ),

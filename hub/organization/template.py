@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from hub.deployment.members import member_template_of
 from hub.deployment.model import DeploymentSettings
 from hub.organization.cdk import project
 from hub.organization.errors import NotThereError
@@ -25,20 +26,10 @@ def template(settings: DeploymentSettings, *, drill: bool) -> Mapping[str, Any]:
         raise NotThereError("the CDK is not installed: make setup-deploy adds it, with the Node.js it runs on")
     os.environ.setdefault("JSII_NODE", node)  # by which the CDK's library finds the one beside this Python
     from member_stacks.drill import drill_template  # noqa: PLC0415  # the CDK takes seconds to import
-    from member_stacks.props import MemberProps  # noqa: PLC0415
-    from member_stacks.template import member_template  # noqa: PLC0415
 
     if drill:
         return drill_template(settings.qualifier)
-    props = MemberProps(
-        qualifier=settings.qualifier,
-        organization=settings.organization,
-        hub_account=settings.hub,
-        forensics_account=settings.forensics,
-        regions=settings.regions,
-        identity=settings.rollout.identity,
-    )
-    return member_template(props)
+    return member_template_of(settings)
 
 
 def spelt(document: Mapping[str, Any], *, pretty: bool) -> str:

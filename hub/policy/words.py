@@ -42,7 +42,8 @@ def moment(text: str) -> datetime:
     return when.astimezone(UTC)
 
 
-def _spelt(pattern: str, what: str) -> AfterValidator:
+def spelt(pattern: str, what: str) -> AfterValidator:
+    """Return the check that a text is written as a pattern of ASCII says; ``what`` it would be then."""
     compiled = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
@@ -94,17 +95,17 @@ def _told(text: str) -> str:
 Text = StrictStr
 Flag = StrictBool
 Account = Annotated[StrictStr, AfterValidator(_account)]
-OuPath = Annotated[StrictStr, _spelt(r"(/[^/\x00-\x1f]{1,128})+", "the path of an OU, such as /Workloads/Prod")]
+OuPath = Annotated[StrictStr, spelt(r"(/[^/\x00-\x1f]{1,128})+", "the path of an OU, such as /Workloads/Prod")]
 Cidr = Annotated[StrictStr, AfterValidator(_cidr)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Count = Annotated[StrictInt, Field(ge=0, le=100_000)]
-SecurityGroup = Annotated[StrictStr, _spelt(r"sg-[0-9a-f]{8,17}", "a security group id (sg-...)")]
-PrefixList = Annotated[StrictStr, _spelt(r"pl-[0-9a-f]{8,17}", "a prefix list id (pl-...)")]
-Instance = Annotated[StrictStr, _spelt(r"i-[0-9a-f]{8,17}", "an instance id (i-...)")]
-Image = Annotated[StrictStr, _spelt(r"ami-[0-9a-f]{8,17}", "an image id (ami-...)")]
-Name = Annotated[StrictStr, _spelt(r"[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and dashes")]
-Organization = Annotated[StrictStr, _spelt(r"o-[a-z0-9]{10,32}", "an organisation id (o-...)")]
-OuOrRoot = Annotated[StrictStr, _spelt(r"/|(/[^/\x00-\x1f]{1,128})+", "the path of an OU, or / for the root")]
+SecurityGroup = Annotated[StrictStr, spelt(r"sg-[0-9a-f]{8,17}", "a security group id (sg-...)")]
+PrefixList = Annotated[StrictStr, spelt(r"pl-[0-9a-f]{8,17}", "a prefix list id (pl-...)")]
+Instance = Annotated[StrictStr, spelt(r"i-[0-9a-f]{8,17}", "an instance id (i-...)")]
+Image = Annotated[StrictStr, spelt(r"ami-[0-9a-f]{8,17}", "an image id (ami-...)")]
+Name = Annotated[StrictStr, spelt(r"[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and dashes")]
+Organization = Annotated[StrictStr, spelt(r"o-[a-z0-9]{10,32}", "an organisation id (o-...)")]
+OuOrRoot = Annotated[StrictStr, spelt(r"/|(/[^/\x00-\x1f]{1,128})+", "the path of an OU, or / for the root")]
 Reason = Annotated[StrictStr, AfterValidator(_told)]
 Span = Annotated[StrictStr, AfterValidator(_checked)]
 Until = Annotated[StrictStr, AfterValidator(_dated)]

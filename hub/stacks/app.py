@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from hub.deployment.members import member_template_of
 from hub.deployment.model import DeploymentSettings
 from hub.deployment.read import read_settings
 from hub.policy.errors import PolicyErrors
@@ -85,18 +86,7 @@ def main() -> int:
 
 def member_body(settings: DeploymentSettings) -> str:
     """Return the member template as the stack sets carry it."""
-    from member_stacks.props import MemberProps  # noqa: PLC0415
-    from member_stacks.template import member_template  # noqa: PLC0415
-
-    props = MemberProps(
-        qualifier=settings.qualifier,
-        organization=settings.organization,
-        hub_account=settings.hub,
-        forensics_account=settings.forensics,
-        regions=settings.regions,
-        identity=settings.rollout.identity,
-    )
-    return json.dumps(member_template(props), separators=(",", ":"))
+    return json.dumps(member_template_of(settings), separators=(",", ":"))
 
 
 def _guard(app: cdk.App, settings: DeploymentSettings) -> cdk.Stack:

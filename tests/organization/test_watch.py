@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions import log
 from functions.incident.items import CONTROL_KEY, to_item
 from functions.notify import Notifier
 from functions.organization import watch as module
@@ -69,7 +70,7 @@ def test_what_could_not_be_told_comes_again(simulated: Simulated) -> None:
 
 def test_the_environment_is_read_at_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_kept", [])
-    monkeypatch.setattr(module.log, "configure", lambda: None)
+    monkeypatch.setattr(log, "configure", lambda: None)
     for name in [each for each in os.environ if each.startswith("CORDON_")]:
         monkeypatch.delenv(name)
     with pytest.raises(SettingsError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions import log
 from functions.aws import errors
 from functions.release import handler as module
 from functions.release.handler import answer
@@ -103,7 +104,7 @@ def test_a_failure_of_the_hubs_own_is_a_failure(simulated: Simulated) -> None:
 
 def test_the_environment_is_read_at_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_kept", [])
-    monkeypatch.setattr(module.log, "configure", lambda: None)
+    monkeypatch.setattr(log, "configure", lambda: None)
     for name in [each for each in os.environ if each.startswith("CORDON_")]:
         monkeypatch.delenv(name)
     with pytest.raises(SettingsError):
