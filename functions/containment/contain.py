@@ -1,37 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contain: the baseline first, then every step beside the others, then reading back.
+"""Contain: the baseline first, then every step beside the others, each read back when it is through.
 
-A step that fails stops nothing but itself, in whatever way it fails. No code here puts anything back: containment is
-monotonic.
+A step that fails stops nothing but itself, in whatever way it fails: who comes after it goes on when it has ended. No
+code here puts anything back: containment is monotonic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from functions.aws import errors
 from functions.containment.baseline import SECTION_LIMIT_BYTES, further_name, merge, section_of
 from functions.containment.border import unexpected, within
 from functions.containment.look import Sight
 from functions.incident.items import dump
 from functions.incident.model import Part, PlannedCall, StepOutcome, StepResult
 from functions.parallel import Pool
-from functions.policy.model import Decision
+from functions.policy.model import Cap, Decision, Mode, Policy
 from functions.steps.host import Host
-from functions.steps.step import Member, Section, Step, Task, UnobservedError, conclude, failed_part
+from functions.steps.step import Member, Options, Section, Step, Task, UnobservedError, conclude, failed_part
 
 SWITCHED_OFF = "switched off by policy"
 
 
+class BrakeError(Exception):
+    """People are to be asked before this host is contained; nothing of it was changed. Attribute ``cap``."""
+
+    def __init__(self, cap: Cap) -> None:
+        super().__init__(cap.reason)
+        self.cap = cap
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done on one host. ``sections`` are the baseline's sections that are not written yet."""
+    """What is to be done on one host. ``sections`` are the baseline's sections that are not written yet.
+
+    ``written`` is the stored baseline, ``brakes`` the tasks of steps that have one, switched on or not.
+    """
 
     tasks: Mapping[Step, Task]
     sections: Mapping[str, Section]
+    written: Mapping[str, Section] = field(default_factory=dict)
+    brakes: Mapping[Step, Task] = field(default_factory=dict)
     without: tuple[StepResult, ...] = field(default=())
 
     @property
@@ -56,6 +70,7 @@ def prepare_job(
     baseline: Mapping[str, Section],
     resumed: bool,
     receipts: Mapping[str, Mapping[str, Any]] | None = None,
+    users: tuple[str, ...] = (),
 ) -> Job:
     """Return the job; a section of the stored baseline is used as it is and never taken again.
 
@@ -64,38 +79,73 @@ def prepare_job(
     """
     receipts = receipts or {}
     tasks: dict[Step, Task] = {}
+    brakes: dict[Step, Task] = {}
     sections: dict[str, Section] = {}
     without: list[StepResult] = []
+
+    def task(step: Step, options: Options, section: Section) -> Task:
+        observed, receipt = sight.observed.get(step.name), receipts.get(step.name, {})
+        return Task(member, host, options, observed, section, resumed, receipt, users)
+
     for step in steps:
-        options = decision.steps.get(step.name)
-        if options is None or not options.get("enabled", True):
-            without.append(StepResult(step.name, StepOutcome.SKIPPED, SWITCHED_OFF))
+        options = step.options(decision.steps)
+        if options is None:
+            if not step.within:  # an option that is off is nothing to tell of
+                without.append(StepResult(step.name, StepOutcome.SKIPPED, SWITCHED_OFF))
+            if step.brake is not None:
+                brakes[step] = task(step, {}, {})
             continue
-        observed = sight.observed.get(step.name)
-        taken = within(step.name, partial(_section, step, host, observed, baseline))
-        if isinstance(taken, Part):
-            without.append(conclude(step.name, [taken], receipts.get(step.name, {})))
-            continue
-        section, new = taken
-        sections.update(new)
-        tasks[step] = Task(member, host, options, observed, section, resumed, receipts.get(step.name, {}))
-    return Job(tasks, sections, tuple(without))
+        if step.explore is not None:
+            tasks[step] = task(step, options, section_of(baseline, step.name) or {})
+        else:
+            taken = within(step.name, partial(_section, step, host, sight.observed.get(step.name), baseline))
+            if isinstance(taken, Part):
+                without.append(conclude(step.name, [taken], receipts.get(step.name, {})))
+                continue
+            section, new = taken
+            sections.update(new)
+            tasks[step] = task(step, options, section)
+        if step.brake is not None:
+            brakes[step] = tasks[step]
+    return Job(tasks, sections, baseline, brakes, tuple(without))
 
 
-def contain(pool: Pool, job: Job, begin: Callable[[], None]) -> tuple[StepResult, ...]:
+def contain(
+    pool: Pool, job: Job, begin: Callable[[], None], keep: Callable[[str, Section], None], policy: Policy
+) -> tuple[StepResult, ...]:
     """Write the baseline by ``begin``, run every step, read everything back, and return the results.
 
-    What the baseline does not cover (making a quarantine group) is prepared beside it. Raises what ``begin`` raises;
-    then no step has changed anything of the host.
+    What the baseline does not cover (making a quarantine group) is prepared beside it. ``keep`` writes a section that
+    takes knowing the host first. Raises what ``begin`` raises, and BrakeError after ``begin`` has written: in either
+    case no step has changed anything of the host.
     """
+    go: Future[None] = Future()
     begun = pool.start(begin)
-    running = {step: pool.start(partial(_run, step, task, begun)) for step, task in job.tasks.items()}
-    wait([begun])
-    wait(running.values())
-    begun.result()
-    applied = {step: future.result() for step, future in running.items()}
-    checks = [partial(_verify, step, job.tasks[step], result) for step, result in applied.items() if result is not None]
-    return (*pool.all(checks), *job.without)
+    everything = {**job.brakes, **job.tasks}
+    preparing = {step: pool.start(partial(_prepare, step, task)) for step, task in everything.items()}
+    running = {step: pool.start(partial(_run, step, job, preparing[step], go, keep)) for step in job.tasks}
+    try:
+        begun.result()
+        for step, task in job.brakes.items():
+            _brake(step, task, preparing[step].result(), policy)
+    except BaseException as error:
+        go.set_exception(error)
+        for future in running.values():
+            future.result()
+        raise
+    go.set_result(None)
+    results = [future.result() for future in running.values()]
+    return (*(result for result in results if result is not None), *job.without)
+
+
+def _brake(step: Step, task: Task, prepared: Any, policy: Policy) -> None:
+    """Raise BrakeError where a step says that people are to be asked. What it couldn't read asks nobody."""
+    if step.brake is None or isinstance(prepared, _Unprepared):
+        return
+    caps = within(step.name, lambda: tuple(step.brake(task, prepared, policy)) if step.brake else ())
+    for cap in () if isinstance(caps, Part) else caps:
+        if cap.mode is not Mode.ENFORCE:
+            raise BrakeError(cap)
 
 
 def _section(
@@ -108,7 +158,7 @@ def _section(
             section = step.baseline(host, observed)
             new = {step.name: section}
         else:
-            since = step.further(host, stands) if step.further is not None else None
+            since = step.further(host, observed, stands) if step.further is not None else None
             new = {further_name(step.name, since[0]): since[1]} if since is not None else {}
             section = merge(stands, since[1]) if since is not None else stands
     except UnobservedError as error:
@@ -119,15 +169,66 @@ def _section(
     return section, new
 
 
-def _run(step: Step, task: Task, begun: Future[None]) -> StepResult | None:
-    def work() -> StepResult | None:
-        prepared = step.prepare(task) if step.prepare is not None else None
-        if begun.exception() is not None:
-            return None
-        return step.apply(task, prepared)
+@dataclass(frozen=True, slots=True)
+class _Unprepared:
+    """What stands for what ``prepare`` or ``explore`` returned when it failed in a way that nobody foresaw."""
 
-    result = within(step.name, work)
-    return conclude(step.name, [result], {}) if isinstance(result, Part) else result
+    part: Part
+
+
+def _prepare(step: Step, task: Task) -> Any:
+    """Make the reads that go beside the baseline."""
+    read = step.explore or step.prepare
+    if read is None:
+        return None
+    prepared = within(step.name, partial(read, task))
+    # A part that the step itself returns is its own business; one that the border made is told apart here.
+    unforeseen = isinstance(prepared, Part) and prepared.what == step.name
+    return _Unprepared(prepared) if unforeseen else prepared
+
+
+def _run(
+    step: Step, job: Job, preparing: Future[Any], go: Future[None], keep: Callable[[str, Section], None]
+) -> StepResult | None:
+    """Take one step to its end; None where the containment did not begin."""
+    task = job.tasks[step]
+    try:
+        prepared = preparing.result()
+        if go.exception() is not None:
+            return None
+        if isinstance(prepared, _Unprepared):
+            return conclude(step.name, [prepared.part], task.receipt)
+        if step.explore is not None:
+            kept = within(step.name, partial(_explored, step, task, prepared, job.written, keep))
+            if isinstance(kept, Part):
+                return conclude(step.name, [kept], task.receipt)
+            task = kept
+        for other, earlier in job.tasks.items():
+            if other.name in step.after:
+                earlier.passed.result()
+        result = within(step.name, partial(step.apply, task, prepared))
+        if isinstance(result, Part):
+            return conclude(step.name, [result], {})
+        task.let_pass()
+        return _verify(step, task, result)
+    finally:
+        job.tasks[step].let_pass()
+
+
+def _explored(
+    step: Step, task: Task, explored: Any, written: Mapping[str, Section], keep: Callable[[str, Section], None]
+) -> Task | Part:
+    """Write the section that exploring made possible; return the task with it, or why it can't be."""
+    taken = _section(step, task.host, explored, written)
+    if isinstance(taken, Part):
+        return taken
+    section, new = taken
+    try:
+        for name, each in new.items():
+            keep(name, each)
+    except errors.AwsError as error:
+        return failed_part("baseline", error)
+    return replace(task, observed=explored, section=section)
 
 
 def _verify(step: Step, task: Task, result: StepResult) -> StepResult:

@@ -3,7 +3,8 @@
 
 One table, keys ``pk`` and ``sk``. What belongs to a target: its claim. What belongs to an incident: head, findings,
 timeline entries, baseline sections, step outcomes, each an item of its own, so that none grows past the 400 KB that
-an item holds. What belongs to the hub: control record, quarantine groups by account and Region, usage by hour.
+an item holds. What belongs to the hub: control record, quarantine groups by account and Region, usage by hour,
+and things that several incidents share, with who holds on to them.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ def groups_key(account: str, region: str) -> dict[str, str]:
 def usage_key(scope: str, now: datetime) -> dict[str, str]:
     """Return the key of a counter of containments: an account, ``organization`` or an account's scaling group."""
     return {"pk": f"usage#{scope}", "sk": now.strftime("%Y-%m-%dT%H")}
+
+
+def shared_key(account: str, thing: str) -> dict[str, str]:
+    """Return the key of a thing that several incidents of an account may share: ``role#name``, ``user#name``."""
+    return {"pk": f"shared#{account}#{thing}", "sk": "holds"}
 
 
 def account_key(account: str) -> dict[str, str]:

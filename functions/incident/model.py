@@ -87,7 +87,8 @@ class StepResult:
 class RestoredItem:
     """What a release did about one item of the baseline.
 
-    ``retry``: it may be put back by a further release. What somebody else changed or took away is theirs to say.
+    ``retry``: it may be put back by a further release. What somebody else changed or took away is theirs to say;
+    ``command`` is then what a person would type to put it back by hand, where there is such a command.
     """
 
     step: str
@@ -95,6 +96,7 @@ class RestoredItem:
     restored: bool
     reason: str = ""
     retry: bool = False
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

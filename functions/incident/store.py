@@ -34,10 +34,11 @@ class LimitReachedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A counter of containments in the present hour that a containment consumes, and its limit."""
+    """A counter of containments in the present hour that a containment consumes, and its limit; ``told``: for people."""
 
     scope: str
     limit: int
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +118,7 @@ class Store:
         now = self._clock.now()
         counters = list(counters)
         writes: list[dict[str, Any]] = [
-            {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": to_item(
-                        {
-                            **incident_key(incident, f"baseline#{name}"),
-                            "document": dump(section),
-                            "attempt": attempt.token,
-                            "written_at": stamp(now),
-                        }
-                    ),
-                    "ConditionExpression": "attribute_not_exists(pk)",
-                    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                }
-            }
-            for name, section in sections.items()
+            {"Put": self._section(incident, name, section, attempt, now)} for name, section in sections.items()
         ]
         writes.extend(self._consume(counter, now) for counter in counters)
         writes.append(self._head_begins(incident, target, decision, now))
@@ -144,8 +130,63 @@ class Store:
                 return  # a first try that timed out took effect
             for counter, reason in zip(counters, reasons[len(sections) :], strict=False):
                 if reason.get("Code") == _CONDITION:
-                    raise LimitReachedError(counter.scope) from error
+                    raise LimitReachedError(counter.told or counter.scope) from error
             raise
+
+    def keep_section(self, incident: str, name: str, section: Mapping[str, Any], *, attempt: Attempt) -> None:
+        """Write one section that could only be taken after the containment had begun; it is never overwritten."""
+        put = self._section(incident, name, section, attempt, self._clock.now())
+        try:
+            writing(lambda: self._dynamodb.put_item(**put), self._clock)
+        except ClientError as error:
+            if not _written_by(error.response, attempt):
+                raise
+
+    def withdraw(
+        self, incident: str, attempt: Attempt, *, sections: Iterable[str], counters: Iterable[Counter]
+    ) -> None:
+        """Take back what ``begin`` wrote, all or nothing, where nothing was changed since and nothing will be."""
+        now = self._clock.now()
+        writes: list[dict[str, Any]] = [
+            {
+                "Delete": {
+                    "TableName": self._table,
+                    "Key": to_item(incident_key(incident, f"baseline#{name}")),
+                    "ConditionExpression": "attribute_not_exists(pk) OR attempt = :attempt",
+                    "ExpressionAttributeValues": to_item({":attempt": attempt.token}),
+                }
+            }
+            for name in sections
+        ]
+        writes += [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": to_item(usage_key(counter.scope, now)),
+                    "UpdateExpression": "ADD containments :less",
+                    "ExpressionAttributeValues": to_item({":less": -1}),
+                }
+            }
+            for counter in counters
+        ]
+        transact(self._dynamodb, writes, self._clock)
+
+    def _section(
+        self, incident: str, name: str, section: Mapping[str, Any], attempt: Attempt, now: datetime
+    ) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": to_item(
+                {
+                    **incident_key(incident, f"baseline#{name}"),
+                    "document": dump(section),
+                    "attempt": attempt.token,
+                    "written_at": stamp(now),
+                }
+            ),
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def conclude(self, incident: str, target: Target, attempt: Attempt, claim: Claim, end: Conclusion) -> Claim | None:
         """Write the outcome and give the lease back, all or nothing.
@@ -266,7 +307,10 @@ class Store:
                     ":risk": list(end.residual_risk),
                     ":clocks": {name: stamp(at) for name, at in end.clocks.items()},
                     ":release": dump(
-                        [[each.step, each.what, each.restored, each.reason, each.retry] for each in end.release]
+                        [
+                            [each.step, each.what, each.restored, each.reason, each.retry, each.command]
+                            for each in end.release
+                        ]
                     ),
                 }
             ),

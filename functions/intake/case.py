@@ -83,6 +83,9 @@ class Case:
             pool=hub.pool,
             clock=hub.clock,
             records=hub.records,
+            holds=hub.holds,
+            evidence=hub.evidence(incident),
+            enter=partial(hub.enter, self.target, incident),
             groups=self.facts.groups,
             made=self.facts.made,
         )
@@ -96,19 +99,16 @@ class Case:
 
     def _keep(self, incident: str, *, new: bool) -> str | None:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
-        key = f"incidents/{incident}/findings/{hashlib.sha256(body).hexdigest()}.json"
+        evidence = hub.evidence(incident)
+        name = f"findings/{hashlib.sha256(body).hexdigest()}.json"
+        key = evidence.prefix + name
         recorded = hub.pool.start(
             partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)
         )
         opened = hub.pool.start(partial(self._note_opened, incident)) if new else None
         problem = None
         try:
-            hub.clients.hub("s3").put_object(
-                Bucket=hub.settings.evidence_bucket,
-                Key=key,
-                Body=body,
-                ChecksumAlgorithm="SHA256",  # a locked bucket takes nothing without a checksum
-            )
+            evidence.keep(name, body, "application/json")
         except errors.AwsError as error:
             problem = f"the raw event was not kept: {errors.message(error)}"
             log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)

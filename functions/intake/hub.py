@@ -12,13 +12,16 @@ from functions.clock import Clock
 from functions.context import MemberCredentials
 from functions.finding.model import Target
 from functions.incident.claim import Claims
+from functions.incident.evidence import Evidence
 from functions.incident.head import Heads
+from functions.incident.holds import Holds
 from functions.incident.store import Store
 from functions.notify import Notifier
 from functions.organization.control import Control, Records
 from functions.organization.standing import Loader, Standing
 from functions.parallel import Pool
 from functions.settings import Settings
+from functions.steps.registry import identity_actions
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class Hub:
     claims: Claims
     store: Store
     heads: Heads
+    holds: Holds
     loader: Loader
     notifier: Notifier
     standing: Standing | None = None
@@ -51,6 +55,7 @@ class Hub:
             claims=Claims(dynamodb, settings.table, clock, settings.lease_seconds),
             store=Store(dynamodb, settings.table, clock),
             heads=Heads(dynamodb, settings.table, clock),
+            holds=Holds(dynamodb, settings.table, clock),
             loader=Loader(clients.hub("s3"), settings.policy_bucket, settings.organization, pool),
             notifier=Notifier(clients.hub("sns"), settings.topic),
         )
@@ -66,6 +71,14 @@ class Hub:
         if self.standing is None or self.standing.control != control or self.standing.problem:
             self.standing = self.loader.load(control)
         return self.standing
+
+    def evidence(self, incident: str) -> Evidence:
+        """Return where the files of an incident go."""
+        return Evidence(self.clients.hub("s3"), self.settings.evidence_bucket, incident)
+
+    def enter(self, target: Target, incident: str, purpose: str) -> MemberCredentials:
+        """Return credentials of a member role other than the two that every incident uses; raise what STS raises."""
+        return self.assume(target, incident, purpose=purpose, actions=identity_actions())
 
     def assume(self, target: Target, incident: str, *, purpose: str, actions: Iterable[str]) -> MemberCredentials:
         """Return credentials of a member role for this incident; raise what STS raises."""

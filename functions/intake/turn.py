@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from functions.aws import errors
-from functions.containment.contain import Job, contain, prepare_job
+from functions.containment.contain import BrakeError, Job, contain, prepare_job
 from functions.containment.look import Sight, look
 from functions.containment.verdict import RESIDUAL_INTERFACES, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
@@ -81,7 +81,8 @@ class Turns:
             decision = _as_decision(top, Mode.OFF, reason)
             return self._keeping_steps(self._end(State.CLOSED, Outcome.IGNORED, decision, reason))
         decision = self._decide(claim, top, policy, sight.host)
-        job = self._job(member, sight.host, sight, decision)
+        users = tuple(dict.fromkeys(name for each in claim.unseen.values() for name in each.provisional.users))
+        job = self._job(member, sight.host, sight, decision, users)
         if decision.mode is Mode.ENFORCE:
             return self._act(claim, decision, job, sight.host, policy)
         return self._hold(decision, job, sight.host)
@@ -114,9 +115,8 @@ class Turns:
         now = hub.clock.now()
         usage = Usage()
         if not self._begun:  # else it was counted when it began
-            scope = _scaling_scope(case, host)
-            grouped = hub.records.scaling_group_usage(scope, now) if scope else 0
-            usage = replace(case.facts.usage, scaling_group=grouped)
+            # The scaling group's is counted where the baseline is written: reading it first would cost a round trip.
+            usage = case.facts.usage
         released_at = claim.released_at if claim.after_release else None
         decision = decide.final(top, case.target, policy, host.facts, usage, now, released_at=released_at)
         for cap in case.caps:
@@ -128,7 +128,7 @@ class Turns:
             return _lowered(decision, Mode.APPROVE, reason)
         return decision
 
-    def _job(self, member: Member, host: Host, sight: Sight, decision: Decision) -> Job:
+    def _job(self, member: Member, host: Host, sight: Sight, decision: Decision, users: tuple[str, ...]) -> Job:
         baseline = self._record.baseline if self._record else {}
         receipts = {step.name: step.receipt for step in self._record.steps} if self._record else {}
         return prepare_job(
@@ -140,6 +140,7 @@ class Turns:
             baseline=baseline,
             resumed=self._resumed,
             receipts=receipts,
+            users=users,
         )
 
     def _act(self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy) -> End:
@@ -154,10 +155,15 @@ class Turns:
             sections=job.sections,
             counters=counters,
         )
+        keep = partial(hub.store.keep_section, self._incident, attempt=case.attempt)
         try:
-            results = contain(hub.pool, job, begin if job.sections else _nothing)
+            results = contain(hub.pool, job, begin if job.sections else _nothing, keep, policy)
         except LimitReachedError as error:
             return self._hold(_lowered(decision, Mode.APPROVE, str(error)), job, host)
+        except BrakeError as error:
+            if not self._begun:
+                hub.store.withdraw(self._incident, case.attempt, sections=job.sections, counters=counters)
+            return self._hold(_lowered(decision, error.cap.mode, str(error)), job, host)
         types = {each for unseen in claim.unseen.values() for each in unseen.types}
         types.update(self._record.types if self._record else ())
         verdict = judge(results, types, [interface.id for interface in host.interfaces])
@@ -273,7 +279,8 @@ def _counters(case: Case, host: Host, policy: Policy) -> list[Counter]:
     ]
     scope = _scaling_scope(case, host)
     if scope is not None:
-        counters.append(Counter(scope, policy.limits.per_scaling_group_hour))
+        told = f"scaling group {host.facts.scaling_group!r}"
+        counters.append(Counter(scope, policy.limits.per_scaling_group_hour, told))
     return counters
 
 

@@ -103,11 +103,6 @@ class Records:
             known_ou=_found_lately(values["account"], now),
         )
 
-    def scaling_group_usage(self, scope: str, now: datetime) -> int:
-        """Return how many containments a scaling group has seen in the present hour."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(usage_key(scope, now)), ConsistentRead=True)
-        return int(from_item(answer.get("Item", {})).get("containments", 0))
-
     def remember_account(self, account: str, ou: str) -> None:
         """Record where an account is that the directory doesn't have yet."""
         values = {**account_key(account), "ou": ou, "found_at": stamp(self._clock.now())}

@@ -119,6 +119,8 @@ class Bundle:
             limits=Limits(**{name: int(value) for name, value in node["limits"].items()}),
             max_age_seconds=int(node["max_age_seconds"]),
             eks_nodes=Mode(node["eks_nodes"]),
+            appliances=Mode(node.get("appliances", Mode.APPROVE)),
+            last_healthy_target=Mode(node.get("last_healthy_target", Mode.APPROVE)),
             after_release=Mode(node["after_release"]),
         )
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from functions.finding.model import Direction, Finding, Target, Workflow
+from functions.finding.users import users_of
 from functions.policy.exceptions import fits_finding, fits_instance, lowered, needs_instance
 from functions.policy.match import Matched, matching
 from functions.policy.model import (
@@ -85,6 +86,7 @@ def provisional(
         open_exceptions=tuple(waiting),
         sequence_targets=len(finding.targets) if any(t.startswith(_SEQUENCE) for t in finding.types) else 0,
         active_at=finding.last_seen_at or finding.updated_at,
+        users=users_of(finding.document),
     )
     if not matched:
         label = finding.severity.label.value
@@ -224,6 +226,8 @@ def _instance_caps(
     limits = policy.limits
     if _is_eks_node(facts.tags):
         yield Cap(policy.eks_nodes, "the instance is a node of an EKS cluster")
+    if facts.appliance:
+        yield Cap(policy.appliances, "the instance passes on others' traffic (source/destination check off)")
     if provisional.sequence_targets > limits.per_attack_sequence:
         reason = f"the attack sequence names {provisional.sequence_targets} instances, the limit is "
         yield Cap(Mode.APPROVE, f"{reason}{limits.per_attack_sequence}")

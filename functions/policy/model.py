@@ -75,6 +75,8 @@ class Limits:
     per_account_hour: int = 10
     per_scaling_group_hour: int = 2
     per_attack_sequence: int = 5
+    scaling_group_share: int = 50
+    """Per cent of a scaling group's members that may be out of it at the same time; one always may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     max_age_seconds: int = 6 * 3600
     eks_nodes: Mode = Mode.APPROVE
+    appliances: Mode = Mode.APPROVE
+    last_healthy_target: Mode = Mode.APPROVE
     after_release: Mode = Mode.APPROVE
 
 
@@ -135,6 +139,8 @@ class Provisional:
     """How many instances the finding's attack sequence names; 0 when it is no attack sequence."""
     active_at: datetime | None = None
     """Last activity that the finding tells of."""
+    users: tuple[str, ...] = ()
+    """Names of IAM users whose access keys the finding names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,8 @@ class InstanceFacts:
     image: str | None
     tags: Mapping[str, str]
     scaling_group: str | None = None
+    appliance: bool = False
+    """Whether it passes on traffic that isn't its own: source/destination check off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ def provisional_to_json(provisional: Provisional) -> dict[str, Any]:
         "open_exceptions": list(provisional.open_exceptions),
         "sequence_targets": provisional.sequence_targets,
         "active_at": provisional.active_at.isoformat() if provisional.active_at else None,
+        "users": list(provisional.users),
     }
 
 
@@ -53,6 +54,7 @@ def provisional_from_json(data: Mapping[str, Any]) -> Provisional:
             open_exceptions=tuple(data["open_exceptions"]),
             sequence_targets=int(data["sequence_targets"]),
             active_at=datetime.fromisoformat(data["active_at"]) if data["active_at"] else None,
+            users=tuple(data.get("users", ())),
         )
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise RecordError(f"the stored provisional decision can't be read ({error!r})") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 
 from functions import log
 from functions.aws import errors
@@ -24,7 +25,7 @@ from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
 from functions.steps.host import Host, describe
-from functions.steps.registry import STEPS, release_actions
+from functions.steps.registry import release_actions, released_in_order
 from functions.steps.step import Member, Section, Step, Task
 
 _OVER = {State.RELEASED, State.CLOSED}
@@ -107,6 +108,9 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
         pool=hub.pool,
         clock=hub.clock,
         records=hub.records,
+        holds=hub.holds,
+        evidence=hub.evidence(record.id),
+        enter=partial(hub.enter, target, record.id),
         groups=facts.groups,
         made=facts.made,
     )
@@ -117,7 +121,7 @@ def _restore(member: Member, now: Host, record: Incident) -> tuple[RestoredItem,
     """Put back what the baseline covers, whether or not the step that changed it got to say so."""
     results = {result.name: result for result in record.steps}
     items: list[RestoredItem] = []
-    for step in STEPS:
+    for step in released_in_order():
         section = section_of(record.baseline, step.name)
         if section is not None:
             unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")

@@ -7,7 +7,7 @@ Findings name neither interfaces nor groups (none of six real EC2 findings had t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.aws import errors
@@ -27,8 +27,23 @@ _GONE = "InvalidInstanceID.NotFound"
 
 
 @dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """A public IPv4 address of the host. Without ``allocation`` it is one that EC2 assigned, which can't be taken."""
+
+    address: str
+    private: str
+    allocation: str | None
+    association: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of the host. ``tags`` is None when they could not be read."""
+    """A network interface of the host. ``tags`` is None when they could not be read.
+
+    kind         EC2's interface type: ``interface``, ``trunk`` (carries the interfaces of pods) and others
+    addresses    its own IPv4 and IPv6 addresses, as EC2 writes them
+    tracking     connection tracking as configured, EC2's keys to seconds; None where nothing is configured
+    """
 
     id: str
     device_index: int
@@ -36,7 +51,16 @@ class Interface:
     managed_by: str | None
     tags: Mapping[str, str] | None
     vpc: str | None = None
-    ipv6: bool = False
+    subnet: str | None = None
+    kind: str = "interface"
+    addresses: tuple[str, ...] = ()
+    public: tuple[PublicAddress, ...] = ()
+    tracking: Mapping[str, int] | None = None
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether it has an IPv6 address."""
+        return any(":" in address for address in self.addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +75,11 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An instance with its interfaces and volumes. ``gaps``: what reading either by itself raised."""
+    """An instance with its interfaces and volumes. ``gaps``: what reading either by itself raised.
+
+    ``profile`` is the ARN of its instance profile; ``managed_by`` the service that manages the instance itself;
+    ``described`` what EC2 said, as evidence: ``instance`` and ``interfaces``.
+    """
 
     id: str
     state: str
@@ -62,11 +90,18 @@ class Host:
     interfaces: tuple[Interface, ...]
     volumes: tuple[Volume, ...]
     gaps: tuple[Exception, ...] = ()
+    type: str | None = None
+    profile: str | None = None
+    managed_by: str | None = None
+    source_dest_check: bool = True
+    described: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def facts(self) -> InstanceFacts:
         """What deciding needs to know."""
-        return InstanceFacts(self.image, self.tags, self.tags.get(SCALING_GROUP_TAG))
+        return InstanceFacts(
+            self.image, self.tags, self.tags.get(SCALING_GROUP_TAG), appliance=not self.source_dest_check
+        )
 
 
 def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
@@ -75,7 +110,7 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
     Three reads at once. Interfaces and volumes are read for their tags and managers; where that is not allowed, what
     the instance itself tells must do. Raises what DescribeInstances raises.
     """
-    interfaces = pool.start(lambda: _read(lambda: interfaces_of(ec2, target.instance)))
+    interfaces = pool.start(lambda: _read(lambda: _described_interfaces(ec2, target.instance)))
     volumes = pool.start(lambda: _read(lambda: _volume_tags(ec2, target.instance)))
     try:
         answer = ec2.describe_instances(InstanceIds=[target.instance])
@@ -101,6 +136,11 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
         interfaces=_merge(instance, found if isinstance(found, list) else []),
         volumes=tuple(_volumes(instance, volume_tags if isinstance(volume_tags, dict) else {})),
         gaps=tuple(gaps),
+        type=instance.get("InstanceType"),
+        profile=instance.get("IamInstanceProfile", {}).get("Arn"),
+        managed_by=_manager(instance),
+        source_dest_check=_keeps_to_itself(instance, found if isinstance(found, list) else []),
+        described={"instance": instance, "interfaces": found if isinstance(found, list) else []},
     )
 
 
@@ -113,19 +153,47 @@ def _read(call: Callable[[], Any]) -> Any:
 
 def interfaces_of(ec2: AwsClient, instance: str) -> list[Interface]:
     """Return every interface that is attached to an instance now; raise what DescribeNetworkInterfaces raises."""
-    found = every(ec2.describe_network_interfaces, "NetworkInterfaces", Filters=_attached_to(instance))
-    return [
-        Interface(
-            id=each["NetworkInterfaceId"],
-            device_index=int(each.get("Attachment", {}).get("DeviceIndex", 0)),
-            groups=tuple(group["GroupId"] for group in each.get("Groups", [])),
-            managed_by=_manager(each) or (each.get("RequesterId") if each.get("RequesterManaged") else None),
-            tags=_tags(each.get("TagSet")),
-            vpc=each.get("VpcId"),
-            ipv6=bool(each.get("Ipv6Addresses")),
-        )
-        for each in found
-    ]
+    return [_interface(each, tags=_tags(each.get("TagSet"))) for each in _described_interfaces(ec2, instance)]
+
+
+def _described_interfaces(ec2: AwsClient, instance: str) -> list[dict[str, Any]]:
+    return every(ec2.describe_network_interfaces, "NetworkInterfaces", Filters=_attached_to(instance))
+
+
+def _interface(each: Mapping[str, Any], *, tags: Mapping[str, str] | None) -> Interface:
+    private = each.get("PrivateIpAddresses", [])
+    addresses = [address["PrivateIpAddress"] for address in private if "PrivateIpAddress" in address]
+    tracking = each.get("ConnectionTrackingConfiguration")
+    return Interface(
+        id=each["NetworkInterfaceId"],
+        device_index=int(each.get("Attachment", {}).get("DeviceIndex", 0)),
+        groups=tuple(group["GroupId"] for group in each.get("Groups", [])),
+        managed_by=_manager(each) or (each.get("RequesterId") if each.get("RequesterManaged") else None),
+        tags=tags,
+        vpc=each.get("VpcId"),
+        subnet=each.get("SubnetId"),
+        kind=each.get("InterfaceType", "interface"),
+        addresses=(*addresses, *(address["Ipv6Address"] for address in each.get("Ipv6Addresses", []))),
+        public=tuple(_public(address) for address in private if address.get("Association", {}).get("PublicIp")),
+        tracking={name: int(seconds) for name, seconds in tracking.items()} if tracking else None,
+    )
+
+
+def _public(address: Mapping[str, Any]) -> PublicAddress:
+    association = address["Association"]
+    return PublicAddress(
+        address=association["PublicIp"],
+        private=address["PrivateIpAddress"],
+        allocation=association.get("AllocationId"),
+        association=association.get("AssociationId"),
+    )
+
+
+def _keeps_to_itself(instance: Mapping[str, Any], interfaces: list[dict[str, Any]]) -> bool:
+    """Tell whether the host's own interfaces take no traffic that is for others (what a NAT or a firewall does)."""
+    own = [*interfaces, *instance.get("NetworkInterfaces", [])]
+    checked = [each.get("SourceDestCheck", True) for each in own if not each.get("RequesterManaged")]
+    return all(checked) if checked else bool(instance.get("SourceDestCheck", True))
 
 
 def _volume_tags(ec2: AwsClient, instance: str) -> dict[str, Mapping[str, str]]:
@@ -137,20 +205,12 @@ def _attached_to(instance: str) -> list[dict[str, Any]]:
     return [{"Name": "attachment.instance-id", "Values": [instance]}]
 
 
-def _merge(instance: Mapping[str, Any], found: list[Interface]) -> tuple[Interface, ...]:
+def _merge(instance: Mapping[str, Any], found: list[dict[str, Any]]) -> tuple[Interface, ...]:
     """Return every interface that either call names; an interface read by itself says more."""
-    by_id = {interface.id: interface for interface in found}
+    by_id = {each["NetworkInterfaceId"]: _interface(each, tags=_tags(each.get("TagSet"))) for each in found}
     for each in instance.get("NetworkInterfaces", []):
         if each["NetworkInterfaceId"] not in by_id:
-            by_id[each["NetworkInterfaceId"]] = Interface(
-                id=each["NetworkInterfaceId"],
-                device_index=int(each.get("Attachment", {}).get("DeviceIndex", 0)),
-                groups=tuple(group["GroupId"] for group in each.get("Groups", [])),
-                managed_by=_manager(each),
-                tags=None,
-                vpc=each.get("VpcId"),
-                ipv6=bool(each.get("Ipv6Addresses")),
-            )
+            by_id[each["NetworkInterfaceId"]] = _interface(each, tags=None)
     return tuple(sorted(by_id.values(), key=lambda interface: (interface.device_index, interface.id)))
 
 

@@ -95,8 +95,9 @@ def baseline(host: Host, observed: Any) -> Section:
     return {"interfaces": _groups(host.interfaces), "vpc": host.vpc}
 
 
-def further(host: Host, section: Section) -> tuple[str, Section] | None:
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
     """Keep the groups of interfaces that were attached after the baseline was taken."""
+    del observed
     new = [each for each in host.interfaces if each.id not in section["interfaces"]]
     return (new[0].id, {"interfaces": _groups(new)}) if new else None
 

@@ -122,8 +122,9 @@ def baseline(host: Host, observed: Any) -> Section:
     }
 
 
-def further(host: Host, section: Section) -> tuple[str, Section] | None:
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
     """Keep what holds for volumes that were attached after the baseline was taken."""
+    del observed
     known = {volume["id"] for volume in section[VOLUMES]}
     new = [volume for volume in host.volumes if volume.id not in known]
     return (new[0].id, {VOLUMES: _kept(new)}) if new else None

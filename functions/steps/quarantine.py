@@ -87,8 +87,9 @@ def baseline(host: Host, observed: Any) -> Section:
     return {"keys": list(observed), "tags": {resource: _only(observed, found) for resource, found in tags.items()}}
 
 
-def further(host: Host, section: Section) -> tuple[str, Section] | None:
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
     """Keep the same of what was attached after the baseline was taken."""
+    del observed
     new = {
         each.id: _only(section["keys"], each.tags)
         for each in _attached(host)

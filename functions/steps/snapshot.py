@@ -70,8 +70,9 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     return (PlannedCall(NAME, "CreateSnapshots", _set_parameters(task)),)
 
 
-def further(host: Host, section: Section) -> tuple[str, Section] | None:
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
     """Name the volumes that were attached after the baseline was taken."""
+    del observed
     new = [volume.id for volume in host.volumes if volume.id not in section["volumes"]]
     return (new[0], {"volumes": new}) if new else None
 

@@ -8,6 +8,7 @@ that is not declared here fails a test. A further step is a further module with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,14 @@ from functions import names
 from functions.aws import errors
 from functions.aws.clients import AwsClient, Clients
 from functions.clock import Clock
+from functions.context import MemberCredentials
 from functions.finding.model import Target
+from functions.incident.evidence import Evidence
+from functions.incident.holds import Holds
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.organization.control import Records
 from functions.parallel import Pool
+from functions.policy.model import Cap, Policy
 from functions.steps.grant import Grant, actions
 from functions.steps.host import Host
 
@@ -39,7 +44,11 @@ class UnobservedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member account as a step reaches it: clients that sign with the incident's credentials."""
+    """A member account as a step reaches it: clients that sign with the incident's credentials.
+
+    ``holds`` are the incidents that share a thing with this one; ``evidence`` is where this incident's files go;
+    ``enter`` gives credentials of another of the member's roles (``identity``), and raises what STS raises.
+    """
 
     target: Target
     incident: str
@@ -48,13 +57,20 @@ class Member:
     pool: Pool
     clock: Clock
     records: Records
+    holds: Holds
+    evidence: Evidence
+    enter: Callable[[str], MemberCredentials]
     groups: Mapping[str, str]
     made: frozenset[str] = frozenset()
 
     @property
     def ec2(self) -> AwsClient:
         """EC2 in the target's Region."""
-        return self.clients.member("ec2", self.target.region)
+        return self.client("ec2")
+
+    def client(self, service: str) -> AwsClient:
+        """Return the client of any service in the target's Region."""
+        return self.clients.member(service, self.target.region)
 
     @property
     def incident_tag(self) -> str:
@@ -66,8 +82,9 @@ class Member:
 class Task:
     """One step's work on one host.
 
-    ``observed`` is what its ``observe`` returned, or the error that it raised; ``receipt`` what earlier attempts of
-    the incident are known to have done.
+    ``observed`` is what its ``observe`` (or ``explore``) returned, or the error that it raised; ``receipt`` what
+    earlier attempts of the incident are known to have done; ``users`` the IAM users that the findings name. Whoever
+    comes ``after`` this step waits for ``passed``, which the engine sets when the step ends, if the step didn't before.
     """
 
     member: Member
@@ -77,6 +94,13 @@ class Task:
     section: Section
     resumed: bool
     receipt: Mapping[str, Any] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
+    passed: Future[None] = field(default_factory=Future, compare=False, repr=False)
+
+    def let_pass(self) -> None:
+        """Let whoever comes after this step go on now."""
+        if not self.passed.done():
+            self.passed.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +110,23 @@ class Step:
     grants     what it may do to contain; ``permissions`` are the names of the actions
     release_grants, release_permissions
                the same to release
+    identity_grants
+               what it may do through the opt-in role, either way
+    within, on
+               the step whose options switch this one on, and how they do; without ``within`` its own options do
+    after      names of the steps that must have ended, in whatever way, or have let pass, before this one changes
+               anything
     observe    member                 -> what is there now (reads that need no knowledge of the host)
+    explore    task                   -> the same where it takes the host's description first; then the section is
+                                         written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
     plan       task                   -> the calls to make; pure, so that every mode can show it
-    further    host, section          -> the section of what was attached to the host after ``section`` was written,
+    further    host, observed, section
+                                      -> the section of what was attached to the host after ``section`` was written,
                                          and the name of the first such thing; None where nothing was; pure
     prepare    task                   -> what apply needs and the baseline does not cover (a quarantine group)
+    brake      task, prepared, policy -> why people are to be asked first, whatever the rule says; pure
     apply      task, prepared         -> a result with an outcome for each call; every call can be repeated
     verify     task, result           -> the result after reading back: is it so?
     revert     task, result, host now -> compare-and-set restore, item by item
@@ -108,7 +142,13 @@ class Step:
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     prepare: Callable[[Task], Any] | None = None
-    further: Callable[[Host, Section], tuple[str, Section] | None] | None = None
+    further: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
+    explore: Callable[[Task], Any] | None = None
+    brake: Callable[[Task, Any, Policy], Iterable[Cap]] | None = None
+    within: str = ""
+    on: Callable[[Options], bool] = bool
+    after: tuple[str, ...] = ()
+    identity_grants: tuple[Grant, ...] = ()
 
     @property
     def permissions(self) -> tuple[str, ...]:
@@ -119,6 +159,13 @@ class Step:
     def release_permissions(self) -> tuple[str, ...]:
         """The actions that releasing takes, each once."""
         return actions(self.release_grants)
+
+    def options(self, decided: Mapping[str, Options]) -> Options | None:
+        """Return what policy says about this step, or None where it is switched off."""
+        options = decided.get(self.within or self.name)
+        if options is None or not options.get("enabled", True):
+            return None
+        return options if not self.within or self.on(options) else None
 
 
 def refuse_passing_failures(observed: Iterable[Any]) -> None:

@@ -23,7 +23,11 @@ _LIMITS = {
     "containments_per_account_hour": "per_account_hour",
     "containments_per_scaling_group_hour": "per_scaling_group_hour",
     "containments_per_attack_sequence": "per_attack_sequence",
+    "scaling_group_share": "scaling_group_share",
 }
+
+_SINGLE = ("eks_nodes", "appliances", "last_healthy_target", "after_release")
+"""Modes that hold for some hosts whatever their rule."""
 
 Node = dict[str, Any]
 
@@ -138,18 +142,16 @@ def _exception(
 
 def _policy(merged: Branch) -> Node:
     limits = {ours: _leaf(merged, "limits", theirs) for theirs, ours in _LIMITS.items()}
-    single = {key: _leaf(merged, key) for key in ("max_age", "eks_nodes", "after_release")}
+    single = {key: _leaf(merged, key) for key in ("max_age", *_SINGLE)}
     return {
         "kind": "policy",
         "limits": {key: leaf.value for key, leaf in limits.items()},
         "max_age_seconds": seconds(single["max_age"].value),
-        "eks_nodes": single["eks_nodes"].value,
-        "after_release": single["after_release"].value,
+        **{key: single[key].value for key in _SINGLE},
         "origins": {
             **{f"limits.{key}": leaf.place.origin for key, leaf in limits.items()},
             "max_age_seconds": single["max_age"].place.origin,
-            "eks_nodes": single["eks_nodes"].place.origin,
-            "after_release": single["after_release"].place.origin,
+            **{key: single[key].place.origin for key in _SINGLE},
         },
     }
 

@@ -32,8 +32,11 @@ limits:
   containments_per_account_hour: 10
   containments_per_scaling_group_hour: 2
   containments_per_attack_sequence: 5
+  scaling_group_share: 50
 max_age: 6h
 eks_nodes: approve
+appliances: approve
+last_healthy_target: approve
 after_release: approve
 """
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import ConfigDict
 
-from hub.policy.words import Cidr, Flag, Port, PrefixList, SecurityGroup
+from hub.policy.words import Cidr, Flag, Port, PrefixList, SecurityGroup, Text
 
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -24,12 +25,50 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """Out of the Auto Scaling group and of the target groups, before the host is isolated."""
+
+    __pydantic_config__ = _CLOSED
+    enabled: Flag | None = None
+    leave: Literal["standby", "detach"] | None = None
+    replace: Flag | None = None
+    targets: Literal["deregister", "keep"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Isolate:
-    """The quarantine group on every network interface."""
+    """The quarantine group on every network interface, and what ends connections that are open already."""
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
     access: Access | None = None
+    expire: Flag | None = None
+    untrack: Flag | None = None
+    cut: Flag | None = None
+    addresses: Literal["keep", "disassociate"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Volatile evidence that takes no agent."""
+
+    __pydantic_config__ = _CLOSED
+    enabled: Flag | None = None
+    user_data: Flag | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The host's role, denied for this host alone; and IAM users behind it."""
+
+    __pydantic_config__ = _CLOSED
+    enabled: Flag | None = None
+    role: Literal["deny", "keep"] | None = None
+    users: list[Text] | None = None
+    user_tag: Text | None = None
+    inline: Flag | None = None
+    revoke_sessions: Flag | None = None
+    profile: Literal["keep", "swap"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +100,10 @@ class Steps:
     """Every step that policy knows, by name."""
 
     __pydantic_config__ = _CLOSED
+    scaling: Scaling | None = None
     isolate: Isolate | None = None
     protect: Protect | None = None
     snapshot: Snapshot | None = None
     quarantine: Quarantine | None = None
+    capture: Capture | None = None
+    identity: Identity | None = None

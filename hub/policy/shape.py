@@ -30,6 +30,7 @@ from hub.policy.words import (
     Organization,
     OuOrRoot,
     OuPath,
+    Percent,
     Reason,
     Span,
     Text,
@@ -105,6 +106,7 @@ class LimitsShape:
     containments_per_account_hour: Count | None = None
     containments_per_scaling_group_hour: Count | None = None
     containments_per_attack_sequence: Count | None = None
+    scaling_group_share: Percent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,8 @@ class OrganizationLayer:
     max_age: Span | None = None
     eks_nodes: AskOrAct | None = None
     """Anybody who can tag can make a host look like a node, so this goes no lower than ``approve``."""
+    appliances: AskOrAct | None = None
+    last_healthy_target: AskOrAct | None = None
     after_release: Mode | None = None
 
 

@@ -99,6 +99,7 @@ OuPath = Annotated[StrictStr, spelt(r"(/[^/\x00-\x1f]{1,128})+", "the path of an
 Cidr = Annotated[StrictStr, AfterValidator(_cidr)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Count = Annotated[StrictInt, Field(ge=0, le=100_000)]
+Percent = Annotated[StrictInt, Field(ge=1, le=100)]
 SecurityGroup = Annotated[StrictStr, spelt(r"sg-[0-9a-f]{8,17}", "a security group id (sg-...)")]
 PrefixList = Annotated[StrictStr, spelt(r"pl-[0-9a-f]{8,17}", "a prefix list id (pl-...)")]
 Instance = Annotated[StrictStr, spelt(r"i-[0-9a-f]{8,17}", "an instance id (i-...)")]

@@ -41,7 +41,7 @@ def test_a_release_that_is_refused_leaves_the_waiting_work_waiting(simulated: Si
 
 
 def test_a_group_that_was_worn_when_the_process_died_is_known_at_release(simulated: Simulated) -> None:
-    stage = simulated(instance(), faults=["ec2:DescribeTags=crash-before*5"])
+    stage = simulated(instance(), faults=["sns:Publish=crash-before*5"])
     before = groups(stage)
     (handed,) = stage.hand_over(asff())
     assert handed.delivered.dead_lettered

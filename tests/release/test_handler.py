@@ -34,7 +34,7 @@ def test_a_release_is_answered_with_what_became_of_it(simulated: Simulated) -> N
     }
     assert told["reason"].startswith("released by ada@example.com: ")
     assert all(item["restored"] for item in told["items"])
-    assert set(told["items"][0]) == {"step", "what", "restored", "reason", "retry"}
+    assert set(told["items"][0]) == {"step", "what", "restored", "reason", "retry", "command"}
     assert "isolate" in {item["step"] for item in told["items"]}
 
 

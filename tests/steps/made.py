@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from functions.containment.look import look
@@ -26,7 +27,19 @@ def member(stage: Stage, *, incident: str = INCIDENT_ID, target: Target = TARGET
         hub.assume(target, incident, purpose="contain", actions=contain_actions(changing=True)),
     )
     groups = hub.records.facts(target, hub.clock.now()).groups
-    return Member(target, incident, "cordon", hub.clients, hub.pool, hub.clock, hub.records, groups)
+    return Member(
+        target=target,
+        incident=incident,
+        qualifier="cordon",
+        clients=hub.clients,
+        pool=hub.pool,
+        clock=hub.clock,
+        records=hub.records,
+        holds=hub.holds,
+        evidence=hub.evidence(incident),
+        enter=partial(hub.enter, target, incident),
+        groups=groups,
+    )
 
 
 @contextmanager

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence files of one incident: under one prefix of the evidence bucket, each with its hash and its version.
+
+The bucket is versioned and locked, so nothing that was kept is lost; which version is meant the manifest says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from functions.aws.clients import AwsClient
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was kept. ``key`` is whole; ``version`` is empty where the bucket gave none."""
+
+    key: str
+    sha256: str
+    version: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the files of one incident go."""
+
+    s3: AwsClient
+    bucket: str
+    incident: str
+
+    @property
+    def prefix(self) -> str:
+        """What the key of every file of the incident begins with."""
+        return f"incidents/{self.incident}/"
+
+    def keep(self, name: str, data: bytes, content_type: str) -> Kept:
+        """Keep a file and return what tells it; raise what PutObject raises."""
+        key = self.prefix + name
+        answer = self.s3.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=data,
+            ContentType=content_type,
+            ChecksumAlgorithm="SHA256",  # a locked bucket takes nothing without a checksum
+        )
+        return Kept(key, hashlib.sha256(data).hexdigest(), str(answer.get("VersionId", "")), len(data))
