@@ -34,7 +34,7 @@ class LimitReachedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A counter of containments in the present hour that a containment consumes, and its limit; ``told``: for people."""
+    """A counter of containments in the present hour that one consumes, and its limit; ``told``: for people."""
 
     scope: str
     limit: int
