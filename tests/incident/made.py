@@ -9,6 +9,7 @@ from typing import Any
 
 from functions.finding.model import Finding
 from functions.incident.claim import Attempt, Claim, Claims, Unseen
+from functions.incident.holds import Holds
 from functions.incident.items import finding_key, from_item, stamp, to_item
 from functions.incident.model import State
 from functions.incident.store import Store
@@ -82,6 +83,7 @@ class Table:
         self.name = stage.deployment.settings.table
         self.claims = Claims(self.dynamodb, self.name, self.clock, int(LEASE.total_seconds()))
         self.store = Store(self.dynamodb, self.name, self.clock)
+        self.holds = Holds(self.dynamodb, self.name, self.clock)
 
     def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         item = self.dynamodb.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True).get("Item")
