@@ -60,6 +60,21 @@ def denied_tag(qualifier: str, number: int) -> str:
     return f"{qualifier}-denied-{number}"
 
 
+def denied_way_in_tag(qualifier: str, number: int) -> str:
+    """Return the key of the tag of the same slot that denies Systems Manager too, the investigators' way in."""
+    return f"{qualifier}-denied-ssm-{number}"
+
+
+def incident_policy(qualifier: str, incident: str, purpose: str) -> str:
+    """Return the name of an inline policy that one incident puts on a role; ``purpose`` is what it denies."""
+    return f"{qualifier}-{incident}-{purpose}"
+
+
+def iam_arn(partition: str, account: str, qualifier: str, kind: str, name: str) -> str:
+    """Return the ARN of a policy or an instance profile in Cordon's own path."""
+    return f"arn:{partition}:iam::{account}:{kind}{iam_path(qualifier)}{name}"
+
+
 def hub_role(qualifier: str, function: str) -> str:
     """Return the name of a role in the hub: of the functions ``intake``, ``release``, ``watch``, or ``operator``.
 

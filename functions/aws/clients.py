@@ -21,8 +21,12 @@ from functions.context import MEMBER_CREDENTIALS
 AwsClient = Any
 """A botocore client; its methods are made at run time, so no static type fits without a package that doesn't ship."""
 
-NOT_REPEATABLE = {"ec2": ("CreateSnapshots", "CreateSnapshot", "CreateSecurityGroup")}
-"""Calls without an idempotency token: the SDK must not repeat them, a time-out may have taken effect."""
+NOT_REPEATABLE = {
+    "autoscaling": ("EnterStandby", "DetachInstances"),
+    "ec2": ("CreateSnapshots", "CreateSnapshot", "CreateSecurityGroup"),
+}
+"""Calls that the SDK must not repeat: without an idempotency token a time-out may have taken effect, and isolation
+waits for the first answer of those of Auto Scaling."""
 
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},

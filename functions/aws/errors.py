@@ -16,6 +16,7 @@ AwsError = (ClientError, BotoCoreError)
 _THROTTLED = frozenset(
     {
         "BandwidthLimitExceeded",
+        "ConcurrentModification",
         "ConcurrentSnapshotLimitExceeded",
         "EC2ThrottledException",
         "LimitExceededException",
@@ -33,7 +34,8 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
         "TransactionInProgressException",
     }
-)  # botocore.retries.standard.ThrottledRetryableChecker, and what EC2 says while earlier snapshots are under way
+)  # botocore.retries.standard.ThrottledRetryableChecker, what EC2 says while earlier snapshots are under way, and IAM
+# while somebody else changes the same role (IAM API reference, TagRole)
 _SERVER_ERROR = 500
 _MESSAGE_LIMIT = 500
 

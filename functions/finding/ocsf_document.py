@@ -7,7 +7,7 @@ An instance's details are in the resource's ``data``, in newer findings in its `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from functions.finding import times
 from functions.finding.direction import Action
@@ -15,6 +15,14 @@ from functions.finding.document import Written, addresses_of, document, instance
 from functions.finding.model import Severity, Target, Workflow
 from functions.finding.origin import Origin
 from functions.finding.shape import lenient, lenient_list, show, text
+
+_ACCESS_KEY: Final = "AWS::IAM::AccessKey"
+_KEY_FIELDS: Final = {
+    "AccessKeyId": "access_key_id",
+    "PrincipalId": "principal_id",
+    "PrincipalName": "user_name",
+    "PrincipalType": "user_type",
+}
 
 
 def build(
@@ -48,7 +56,10 @@ def build(
         closed=closed,
         workflow=workflow,
         product_fields=_product_fields(finding, written, action, closed=closed),
-        resources=[_resource(target, finding.get("resources")) for target in targets],
+        resources=[
+            *(_resource(target, finding.get("resources")) for target in targets),
+            *_access_keys(origin, finding.get("resources")),
+        ],
     )
     comment = text(finding.get("comment"))
     return made | ({"Note": {"Text": comment}} if comment else {})
@@ -91,6 +102,27 @@ def _resource(target: Target, resources: object) -> dict[str, Any]:
             tags = tags_of(resource.get("tags"), "name") or tags_of(data.get("tags"), "key")
             return instance_resource(target, _details(data), tags)
     return instance_resource(target, {}, {})
+
+
+def _access_keys(origin: Origin, resources: object) -> list[dict[str, Any]]:
+    """Return the access keys among the resources: those of roles' sessions, and those of IAM users."""
+    found = []
+    for entry in lenient_list(resources):
+        resource = lenient(entry)
+        if resource.get("type") != _ACCESS_KEY:
+            continue
+        data = lenient(resource, "data")
+        details = {name: value for name, source in _KEY_FIELDS.items() if (value := text(data.get(source)))}
+        found.append(
+            {
+                "Type": "AwsIamAccessKey",
+                "Id": f"{_ACCESS_KEY}:{details.get('AccessKeyId', 'null')}",
+                "Partition": origin.partition,
+                "Region": origin.region,
+                "Details": {"AwsIamAccessKey": details},
+            }
+        )
+    return found
 
 
 def _details(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,3 +120,5 @@ class Incident:
     baseline: Mapping[str, Mapping[str, Any]]
     timeline: tuple[tuple[datetime, str], ...] = ()
     release: tuple[RestoredItem, ...] = ()
+    kept: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By finding: the file of its raw event, with ``key``, ``sha256``, ``version``, ``bytes`` and ``at``."""

@@ -82,8 +82,11 @@ def read_incident(incident: str, items: list[dict[str, Any]]) -> Incident | None
         residual_risk=tuple(head.get("residual_risk", [])),
         clocks={name: at for name, at in clocks.items() if at is not None},
         baseline={
-            str(item["sk"]).partition("#")[2]: json.loads(item["document"]) for item in by_kind.get("baseline", [])
+            str(item["sk"]).partition("#")[2]: json.loads(item["document"])
+            for item in by_kind.get("baseline", [])
+            if not item.get("withdrawn")
         },
         timeline=tuple((datetime.fromisoformat(at), text) for at, text in sorted(entries)),
+        kept={item["id"]: json.loads(item["kept"]) for item in by_kind.get("finding", []) if item.get("kept")},
         release=tuple(RestoredItem(*item) for item in json.loads(head.get("release", "[]"))),
     )

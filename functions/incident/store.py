@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from functions.clock import Clock
 from functions.finding.model import Finding, Target
 from functions.incident.claim import Attempt, Claim, ClaimLostError
 from functions.incident.conflict import cancellation, transact, writing
+from functions.incident.evidence import Kept
 from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
 from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
 from functions.incident.record import read_incident, step_values, target_values
@@ -83,8 +84,8 @@ class Store:
                 return read_incident(incident, items)
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def add_finding(self, incident: str, finding: Finding, *, message: str, raw: str | None) -> None:
-        """Record a finding with the incident; writing it again changes nothing."""
+    def add_finding(self, incident: str, finding: Finding, *, message: str, raw: Kept | None) -> None:
+        """Record a finding with the incident, and the file of its raw event; writing it again changes nothing."""
         item = to_item(
             {
                 **incident_key(incident, f"finding#{finding_key(finding.id)}"),
@@ -96,7 +97,8 @@ class Store:
                 "title": finding.title,
                 "updated_at": stamp(finding.updated_at),
                 "message": message,
-                "raw": raw,
+                "raw": raw.key if raw is not None else None,
+                "kept": dump({**asdict(raw), "at": stamp(self._clock.now())}) if raw is not None else None,
             }
         )
         writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._clock)
@@ -145,15 +147,19 @@ class Store:
     def withdraw(
         self, incident: str, attempt: Attempt, *, sections: Iterable[str], counters: Iterable[Counter]
     ) -> None:
-        """Take back what ``begin`` wrote, all or nothing, where nothing was changed since and nothing will be."""
+        """Take back what ``begin`` wrote, all or nothing, where nothing was changed since and nothing will be.
+
+        A section that was withdrawn stands for the record alone: it counts as not there, and another may replace it.
+        """
         now = self._clock.now()
         writes: list[dict[str, Any]] = [
             {
-                "Delete": {
+                "Update": {
                     "TableName": self._table,
                     "Key": to_item(incident_key(incident, f"baseline#{name}")),
-                    "ConditionExpression": "attribute_not_exists(pk) OR attempt = :attempt",
-                    "ExpressionAttributeValues": to_item({":attempt": attempt.token}),
+                    "UpdateExpression": "SET withdrawn = :yes",
+                    "ConditionExpression": "attempt = :attempt",
+                    "ExpressionAttributeValues": to_item({":attempt": attempt.token, ":yes": True}),
                 }
             }
             for name in sections
@@ -184,7 +190,8 @@ class Store:
                     "written_at": stamp(now),
                 }
             ),
-            "ConditionExpression": "attribute_not_exists(pk)",
+            "ConditionExpression": "attribute_not_exists(pk) OR withdrawn = :yes",
+            "ExpressionAttributeValues": to_item({":yes": True}),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 

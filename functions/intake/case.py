@@ -14,7 +14,9 @@ from functions import log
 from functions.aws import errors
 from functions.context import MemberCredentials
 from functions.finding.model import Finding, Target
+from functions.incident import manifest
 from functions.incident.claim import Attempt
+from functions.incident.model import StepResult
 from functions.intake.hub import Hub
 from functions.organization.control import Facts
 from functions.organization.standing import Standing
@@ -101,23 +103,32 @@ class Case:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
         evidence = hub.evidence(incident)
         name = f"findings/{hashlib.sha256(body).hexdigest()}.json"
-        key = evidence.prefix + name
-        recorded = hub.pool.start(
-            partial(hub.store.add_finding, incident, self.finding, message=self.message.id, raw=key)
-        )
         opened = hub.pool.start(partial(self._note_opened, incident)) if new else None
-        problem = None
+        problem, kept = None, None
         try:
-            evidence.keep(name, body, "application/json")
+            kept = evidence.keep(name, body, "application/json")
         except errors.AwsError as error:
             problem = f"the raw event was not kept: {errors.message(error)}"
             log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)
-        recorded.result()
+        hub.store.add_finding(incident, self.finding, message=self.message.id, raw=kept)
         if opened is not None:
             opened.result()
-        if problem:
-            hub.store.add_finding(incident, self.finding, message=self.message.id, raw=None)
         return problem
+
+    def keep_manifest(self, incident: str, steps: tuple[StepResult, ...]) -> str | None:
+        """Write the manifest of an incident whose containment has begun; return what kept it from being, or None.
+
+        ``steps`` are what this attempt did, which is not recorded before the manifest is.
+        """
+        try:
+            record = self.hub.store.load(incident)
+            if record is not None and record.baseline:
+                self.hub.evidence(incident).keep(manifest.NAME, manifest.text(record, steps), "application/json")
+        except errors.AwsError as error:
+            problem = f"the manifest was not kept: {errors.message(error)}"
+            log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)
+            return problem
+        return None
 
     def _note_opened(self, incident: str) -> None:
         """Make the incident visible early; that it could not be is logged, since its conclusion writes it anyway."""

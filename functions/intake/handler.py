@@ -56,7 +56,8 @@ class Intake:
         """Make the clients and load the bundle and the directory, so that the first finding doesn't wait for it."""
         for service in ("sts", "sns"):
             self._hub.clients.hub(service)
-        self._hub.clients.member("ec2", self._hub.settings.home_region)
+        for service in ("ec2", "autoscaling", "elbv2", "iam"):
+            self._hub.clients.member(service, self._hub.settings.home_region)
         self._hub.in_force()
 
     def close(self) -> None:

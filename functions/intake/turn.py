@@ -84,7 +84,7 @@ class Turns:
         users = tuple(dict.fromkeys(name for each in claim.unseen.values() for name in each.provisional.users))
         job = self._job(member, sight.host, sight, decision, users)
         if decision.mode is Mode.ENFORCE:
-            return self._act(claim, decision, job, sight.host, policy)
+            return self._act(claim, decision, job, sight.host, policy, users)
         return self._hold(decision, job, sight.host)
 
     def know(self, record: Incident | None) -> None:
@@ -143,7 +143,9 @@ class Turns:
             users=users,
         )
 
-    def _act(self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy) -> End:
+    def _act(
+        self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy, users: tuple[str, ...]
+    ) -> End:
         case, hub = self._case, self._case.hub
         counters = [] if self._begun else _counters(case, host, policy)
         begin = partial(
@@ -166,7 +168,7 @@ class Turns:
             return self._hold(_lowered(decision, error.cap.mode, str(error)), job, host)
         types = {each for unseen in claim.unseen.values() for each in unseen.types}
         types.update(self._record.types if self._record else ())
-        verdict = judge(results, types, [interface.id for interface in host.interfaces])
+        verdict = judge(results, types, host, users)
         waiting = [result.name for result in results if result.transient]
         retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
         end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from functions import log
-from functions.containment.verdict import DNS_EXFILTRATION
+from functions.containment.verdict import own_channel
 from functions.incident.claim import Claim
 from functions.incident.model import Incident, State
 from functions.incident.store import Conclusion
@@ -20,6 +20,9 @@ from functions.policy.model import Provisional
 
 _UNSETTLED = {State.PARTIAL, State.FAILED, State.CLOSED}
 """States that a further finding of the same mode looks at anew."""
+
+_ACTED = {State.CONTAINED, State.PARTIAL}
+"""States in which a user whom a further finding names is still to be acted on."""
 
 
 def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
@@ -35,15 +38,19 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
     unkept = keeping.result()
     if unkept:
         end = _noting(end, unkept)
+    end = _documented(case, incident, end, record)
     end = _tell(case, incident, end, record)  # before the record closes: rather told twice than never
     while True:
         left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
         if left is None:
             break
         claim = left  # findings came in meanwhile
-        if _calls_for_more(claim, end.conclusion):
+        further = _calls_for_more(claim, end.conclusion, end.conclusion.residual_risk or _risks(record))
+        if further:
             turns.know(_with_steps(hub.store.load(incident), end.conclusion))
             end = turns.take(claim, _top(claim))
+        end = _documented(case, incident, end, record)
+        if further:
             end = _tell(case, incident, end, record)
     if end.retry is not None:
         raise RetryError(end.retry)
@@ -55,7 +62,7 @@ def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
     if record is None or claim.unfinished:
         return turns.take(claim, top)
     unsettled = claim.state in _UNSETTLED and top.mode.rank == claim.mode.rank
-    if not unsettled and not _calls_for_more(claim, claim):
+    if not unsettled and not _calls_for_more(claim, claim, _risks(record)):
         return _merge(claim)
     end = turns.take(claim, top)
     rank = end.conclusion.mode.rank
@@ -71,6 +78,18 @@ def _with_steps(record: Incident | None, done: Conclusion) -> Incident | None:
     return replace(record, steps=done.steps) if record is not None and done.steps else record
 
 
+def _risks(record: Incident | None) -> tuple[str, ...]:
+    return record.residual_risk if record is not None else ()
+
+
+def _documented(case: Case, incident: str, end: End, record: Incident | None) -> End:
+    """Write the manifest of what is evidence by now, where a containment has begun; note it where that can't be."""
+    if end.outcome is not Outcome.ACTED and (record is None or not record.baseline):
+        return end
+    gap = case.keep_manifest(incident, end.conclusion.steps)
+    return _noting(end, gap) if gap else end
+
+
 def _noting(end: End, gap: str) -> End:
     """Add a gap beside the containment to the reason that is recorded."""
     if end.conclusion.decision is None:
@@ -78,12 +97,18 @@ def _noting(end: End, gap: str) -> End:
     return replace(end, conclusion=replace(end.conclusion, reason=f"{end.conclusion.reason}; {gap}"))
 
 
-def _calls_for_more(claim: Claim, stands: Claim | Conclusion) -> bool:
-    """Tell whether what is unseen asks for more than stands: a stricter mode, or a channel that groups don't cut."""
+def _calls_for_more(claim: Claim, stands: Claim | Conclusion, risks: tuple[str, ...]) -> bool:
+    """Tell whether what is unseen asks for more than stands.
+
+    That is a stricter mode, an IAM user behind a contained host, or a channel that is not cut.
+    """
     if _top(claim).mode.rank > stands.mode.rank:
         return True
+    named = [each.provisional for each in claim.unseen.values() if each.provisional.users]
+    if stands.state in _ACTED and any(each.mode.rank >= stands.mode.rank for each in named):
+        return True
     types = {each for unseen in claim.unseen.values() for each in unseen.types}
-    return stands.state is State.CONTAINED and not types.isdisjoint(DNS_EXFILTRATION)
+    return stands.state is State.CONTAINED and own_channel(types, risks) is not None
 
 
 def _sentence(end: End) -> str:

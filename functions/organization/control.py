@@ -7,7 +7,7 @@ hand: the quarantine groups that Cordon made there, and how many containments th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,18 @@ from functions.aws.clients import AwsClient
 from functions.clock import Clock
 from functions.finding.model import Target
 from functions.incident.conflict import writing
-from functions.incident.items import CONTROL_KEY, account_key, from_item, groups_key, moment, stamp, to_item, usage_key
+from functions.incident.items import (
+    CONTROL_KEY,
+    account_key,
+    claim_key,
+    from_item,
+    groups_key,
+    moment,
+    stamp,
+    to_item,
+    usage_key,
+)
+from functions.incident.model import State
 from functions.policy.model import Usage
 
 ORGANIZATION = "organization"
@@ -26,6 +37,12 @@ MADE = "made"
 FOUND_HOLDS = timedelta(hours=1)
 """How long what Organizations said of one account counts. Long enough that a burst of findings from a new account asks
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
+
+_NOT_ISOLATED = frozenset({State.OBSERVED, State.AWAITING_APPROVAL, State.RELEASED, State.CLOSED})
+"""States of an incident whose host has no quarantine group on, unless somebody works on it just now."""
+
+_KEYS_A_CALL = 100
+"""Keys that BatchGetItem takes (DynamoDB's API reference)."""
 
 _TRIES = 5
 _FIRST_PAUSE_SECONDS = 0.05
@@ -140,6 +157,20 @@ class Records:
             TableName=self._table, Key=to_item(groups_key(target.account, target.region)), ConsistentRead=True
         )
         return from_item(answer.get("Item", {})).get(name)
+
+    def contained(self, targets: Iterable[Target]) -> set[Target]:
+        """Return those of the targets that are in an incident which isolates its host, or is about to.
+
+        Raises ControlError if the claims could not be read whole.
+        """
+        by_key = {(key["pk"], key["sk"]): target for target in targets for key in [claim_key(target)]}
+        keys = [{"pk": partition, "sk": sort} for partition, sort in by_key]
+        found: set[Target] = set()
+        for at in range(0, len(keys), _KEYS_A_CALL):
+            for key, claim in self._read(keys[at : at + _KEYS_A_CALL]).items():
+                if claim.get("token") is not None or claim.get("state") not in _NOT_ISOLATED:
+                    found.add(by_key[key])
+        return found
 
     def _read(self, keys: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         found: dict[tuple[str, str], dict[str, Any]] = {}

@@ -15,6 +15,7 @@ from functions import log
 from functions.aws import errors
 from functions.containment.baseline import section_of
 from functions.containment.border import unexpected
+from functions.containment.look import GONE_STATES
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Attempt, Claim
 from functions.incident.ids import new_token
@@ -24,12 +25,17 @@ from functions.intake.hub import Hub
 from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
+from functions.steps import isolate
 from functions.steps.host import Host, describe
-from functions.steps.registry import release_actions, released_in_order
+from functions.steps.registry import BACK_INTO_SERVICE, release_actions, released_in_order
 from functions.steps.step import Member, Section, Step, Task
 
-_OVER = {State.RELEASED, State.CLOSED}
+WITHHELD = "not brought back into service while the network is not as it was"
 _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
+_GONE_WITH_IT = frozenset(
+    {"capture", "expire", "isolate", "profile", "protect", "quarantine", "scaling", "snapshot", "targets"}
+)
+"""Steps that change nothing that outlives the host. A role, a user, a network ACL, an open group do."""
 
 
 class ReleaseError(Exception):
@@ -51,7 +57,8 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
     record = hub.store.load(incident)
     if record is None:
         raise ReleaseError(f"there is no incident {incident}")
-    if record.state in _OVER or not record.baseline:
+    # One that was closed, because its host was found gone, may still hold on to a role or a user.
+    if record.state is State.RELEASED or not record.baseline:
         raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
     attempt = Attempt(new_token(), f"release by {by}")
     claim = hub.claims.lease(record.target, incident, attempt)
@@ -64,7 +71,7 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
         text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
         raise ReleaseError(f"{incident} can't be released: {text}") from error
     hub.heads.begin_release(incident, record.target, attempt)
-    items = _restore(member, now, record) if now is not None else (_GONE,)
+    items = _restore(member, now, record)
     left = [item for item in items if not item.restored]
     state = State.RELEASING if any(item.retry for item in left) else State.RELEASED
     reason = f"released by {by}: {len(items) - len(left)} of {len(items)} items restored"
@@ -117,13 +124,27 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
     return member, describe(member.ec2, hub.pool, target)
 
 
-def _restore(member: Member, now: Host, record: Incident) -> tuple[RestoredItem, ...]:
-    """Put back what the baseline covers, whether or not the step that changed it got to say so."""
+def _restore(member: Member, found: Host | None, record: Incident) -> tuple[RestoredItem, ...]:
+    """Put back what the baseline covers, whether or not the step that changed it got to say so.
+
+    Of a host that is gone, only what outlives it.
+    """
     results = {result.name: result for result in record.steps}
-    items: list[RestoredItem] = []
+    gone = found is None or found.state in GONE_STATES
+    now = found or Host(
+        record.target.instance, "terminated", None, None, spot=False, tags={}, interfaces=(), volumes=()
+    )
+    network = {step.name for step in released_in_order() if isolate.NAME in {step.name, step.within}}
+    items: list[RestoredItem] = [_GONE] if gone else []
     for step in released_in_order():
+        if gone and step.name in _GONE_WITH_IT:
+            continue
         section = section_of(record.baseline, step.name)
-        if section is not None:
+        bringing_back = step.name in BACK_INTO_SERVICE and section is not None and any(section.values())
+        if bringing_back and any(isolate.not_as_it_was(item) for item in items if item.step in network):
+            # Without its network it fails its health check, and Auto Scaling would end it.
+            items.append(RestoredItem(step.name, step.name, restored=False, reason=WITHHELD, retry=True))
+        elif section is not None:
             unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")
             items.extend(_revert(step, member, now, section, results.get(step.name, unsaid)))
     return tuple(items)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functions.names import STATUS_TAG, STATUS_VALUE
 
 Conditions = Mapping[str, Mapping[str, tuple[str, ...]]]
-"""Operator, condition key, values; as IAM has it. ``{incident_tag}`` in a key or value stands for the tag's key."""
+"""Operator, condition key, values; as IAM has it. ``{incident_tag}`` in a key or value stands for the tag's key, and
+``{qualifier}`` for the deployment's qualifier."""
 
 SESSIONS_INCIDENT = "${aws:PrincipalTag/{incident_tag}}"
 """The incident that the session was opened for: its tag, which the role's trust demands."""
@@ -41,7 +42,8 @@ _READING = "EC2 reads lists as a whole: it knows no resources for this action, a
 class Grant:
     """One action on one kind of resource.
 
-    resource     EC2's resource type (``instance``, ``security-group``), or ``*`` for actions that know no resources
+    resource     the type as the service authorization reference names it (``instance``, ``targetgroup``, ``role``); one
+                 thing of IAM's with its path (``group/{qualifier}/...``); or ``*`` for actions that know no resources
     conditions   what narrows it beside the Region, which narrows every grant, and the session policy
     why          why it can't be narrower, in a sentence; never empty
     any_owner    whether the resource may be another account's, of a VPC that is shared with the member
@@ -52,6 +54,16 @@ class Grant:
     why: str
     conditions: Conditions = field(default_factory=dict, hash=False)
     any_owner: bool = False
+
+    @property
+    def service(self) -> str:
+        """The service that the action is of, as IAM names it."""
+        return self.action.partition(":")[0]
+
+    @property
+    def kind(self) -> str:
+        """The type of resource, whether all of that type are meant or one by name."""
+        return self.resource.partition("/")[0]
 
 
 def reads(*names: str) -> tuple[Grant, ...]:
@@ -69,3 +81,8 @@ def tagged_when_made(resource: str, *operations: str) -> Grant:
 def actions(grants: Iterable[Grant]) -> tuple[str, ...]:
     """Return the names of the actions, each once, in order."""
     return tuple(dict.fromkeys(grant.action for grant in grants))
+
+
+def reading(action: str) -> bool:
+    """Tell whether an action only reads, by its name (``ec2:DescribeInstances``)."""
+    return action.partition(":")[2].startswith(("Describe", "Get", "List"))

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from functions.aws import errors
 from functions.clock import Clock
 from functions.incident.model import Part, StepOutcome
-from functions.steps.access import Access
+from functions.steps.access import Access, rule_of
 from functions.steps.reading import every
 from functions.steps.step import Member, attempt
 
@@ -80,13 +80,13 @@ def attempt_on_group(member: Member, what: str, call: Callable[[], object]) -> P
     return replace(part, transient=True) if part.error in NOT_VISIBLE else part
 
 
-def outward_rules(member: Member, group: str, *, fresh: bool) -> dict[str, str]:
-    """Return the egress rules that a group was made with: id -> CIDR.
+def outward_rules(member: Member, group: str, access: Access, *, fresh: bool) -> dict[str, str]:
+    """Return the egress rules that a group was made with: id -> CIDR. Those that it is to keep are left out.
 
     A fresh group has such a rule for certain, so it is read again until one shows. Raises NotVisibleYetError when none
     does, GroupError for any other egress rule, and what AWS raises.
     """
-    read = partial(_read_outward_rules, member, group)
+    read = partial(_read_outward_rules, member, group, access)
     found = read()
     for pause in _PAUSES_SECONDS if fresh else ():
         if found:
@@ -119,32 +119,37 @@ def _revoke(member: Member, group: str, parameters: dict[str, Any]) -> Part:
 
 
 def let_in(member: Member, group: str, access: Access) -> Part:
-    """Let the investigators in."""
-    permissions = access.permissions()
-    if not permissions:
-        return Part(ACCESS_PART, StepOutcome.DONE)
+    """Let the investigators in, and the host reach the endpoints by which they come."""
     ec2 = member.ec2
-    part = attempt_on_group(
-        member,
-        ACCESS_PART,
-        lambda: ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permissions),
-    )
-    return Part(ACCESS_PART, StepOutcome.DONE) if part.error == _DUPLICATE_RULE else part
+    calls = [
+        partial(authorize, GroupId=group, IpPermissions=permissions)
+        for authorize, permissions in (
+            (ec2.authorize_security_group_ingress, access.permissions()),
+            (ec2.authorize_security_group_egress, access.outward_permissions()),
+        )
+        if permissions
+    ]
+    parts = member.pool.all([partial(attempt_on_group, member, ACCESS_PART, call) for call in calls])
+    failed = (part for part in parts if part.outcome is not StepOutcome.DONE and part.error != _DUPLICATE_RULE)
+    return next(failed, Part(ACCESS_PART, StepOutcome.DONE))
 
 
-def _read_outward_rules(member: Member, group: str) -> dict[str, str]:
+def _read_outward_rules(member: Member, group: str, access: Access) -> dict[str, str]:
     call = partial(
         every,
         member.ec2.describe_security_group_rules,
         "SecurityGroupRules",
         Filters=[{"Name": "group-id", "Values": [group]}],
     )
-    outward = [rule for rule in once_visible(member.clock, call) if rule.get("IsEgress")]
-    for rule in outward:
-        if (rule.get("CidrIpv4") or rule.get("CidrIpv6")) not in EVERYWHERE:
-            text = f"{group} has a rule that Cordon did not make: {rule.get('SecurityGroupRuleId')}"
-            raise GroupError(text, transient=True)  # the next try makes another group
-    return {str(rule["SecurityGroupRuleId"]): str(rule.get("CidrIpv4") or rule.get("CidrIpv6")) for rule in outward}
+    made_with: dict[str, str] = {}
+    for told in once_visible(member.clock, call):
+        rule = rule_of(told)
+        if rule.egress and rule not in access.rules:
+            if rule.source not in EVERYWHERE:
+                text = f"{group} has a rule that Cordon did not make: {told.get('SecurityGroupRuleId')}"
+                raise GroupError(text, transient=True)  # the next try makes another group
+            made_with[str(told["SecurityGroupRuleId"])] = rule.source
+    return made_with
 
 
 def _revoked(group: str, revoke: Callable[[], dict[str, Any]]) -> None:

@@ -12,30 +12,31 @@ from functools import partial
 from typing import Any
 
 from functions.aws import errors
+from functions.aws.command import aws_command
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
-from functions.steps import quarantine_group
+from functions.steps import open_group, quarantine_group
 from functions.steps.access import rules_of
 from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
-from functions.steps.group_rules import ACCESS_PART, GroupError, attempt_on_group
+from functions.steps.group_rules import ACCESS_PART, NOT_VISIBLE, GroupError, attempt_on_group
 from functions.steps.host import Host, Interface, interfaces_of
-from functions.steps.quarantine_group import RECORD_PART, Prepared
-from functions.steps.reading import read_until
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_part, restore
+from functions.steps.quarantine_group import GROUP_PART, RECORD_PART, Prepared
+from functions.steps.reading import filtered, read_until
+from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
 
 NAME = "isolate"
-GROUP_PART = "quarantine group"
+HOST_PART = "the host"
 RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
+STAYS_QUARANTINED = "so it stays quarantined"
 READING_PART = "reading back"
-_NOT_INTERFACES = frozenset({ACCESS_PART, GROUP_PART, READING_PART, RECORD_PART})
+_NOT_INTERFACES = frozenset({ACCESS_PART, GROUP_PART, HOST_PART, READING_PART, RECORD_PART})
 
 _SWAP = "ec2:ModifyNetworkInterfaceAttribute"
 _NEVER_SET = (
-    # every attribute of an interface but its groups
+    # every attribute of an interface but its groups, and its connection tracking, which the option expire sets
     "AssociatedSubnetIds",
     "AssociatePublicIpAddress",
     "Attachment",
-    "ConnectionTrackingSpecification",
     "Description",
     "EnablePrimaryIpv6",
     "EnaSrdSpecification",
@@ -43,6 +44,11 @@ _NEVER_SET = (
 )
 _GROUPS_ALONE: Conditions = {"Null": {f"ec2:Attribute/{name}": ("true",) for name in _NEVER_SET}}
 _ANY_INTERFACE = "No key ties an interface to its instance, and its id is not known when the session begins."
+CHANGES = (
+    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
+    Grant(_SWAP, "instance", ONE_INSTANCE),
+)
+"""What changing an interface takes, of groups or of connection tracking: EC2 may tell IAM of neither by name."""
 _SUBNET = Grant(
     _SWAP,
     "subnet",
@@ -63,8 +69,7 @@ GRANTS = (
             "StringLike": {"aws:ResourceTag/{incident_tag}": (INCIDENT_PATTERN,)},
         },
     ),
-    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
-    Grant(_SWAP, "instance", ONE_INSTANCE),
+    *CHANGES,
     _SUBNET,
 )
 RELEASE_GRANTS = (
@@ -75,14 +80,14 @@ RELEASE_GRANTS = (
         "its own, which only the release function may assume.",
         any_owner=True,
     ),
-    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
-    Grant(_SWAP, "instance", ONE_INSTANCE),
+    *CHANGES,
     _SUBNET,
+    *reads("ec2:DescribeSecurityGroups"),
 )
 
 
 def observe(member: Member) -> Any:
-    """Read the recorded quarantine groups with their rules, or return the error that this raised."""
+    """Read the recorded quarantine groups, their rules and who wears them, or return the error that this raised."""
     try:
         return quarantine_group.read_recorded(member)
     except errors.AwsError as error:
@@ -126,14 +131,16 @@ def prepare(task: Task) -> Prepared | Part:
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Swap every interface at once; each has an outcome of its own."""
+    """Swap every interface at once; each has an outcome of its own. Where policy says so the host is opened before."""
     if isinstance(prepared, Part):
         return conclude(NAME, [prepared], {"group": None, "swapped": [], "verified": []})
     group = prepared.group
-    parts = task.member.pool.all([_swapper(task, each, group) for each in task.host.interfaces])
+    opened = open_group.put_on(task, group)
+    swappers = [_swapper(task, each, group) for each in task.host.interfaces]
+    parts = task.member.pool.all([partial(open_group.insist, task.member, opened, swap) for swap in swappers])
     swapped = [part.what for part in parts if part.outcome is StepOutcome.DONE]
     receipt = {"group": group, "swapped": swapped, "verified": []}
-    parts.extend(prepared.gaps)
+    parts.extend((*prepared.gaps, *opened.told))
     nothing = "the host has no interface"
     return conclude(NAME, parts, receipt, nothing=nothing)
 
@@ -152,6 +159,9 @@ def verify(task: Task, result: StepResult) -> StepResult:
         return conclude(NAME, [*result.parts, failed_part(READING_PART, error)], result.receipt)
     parts = _checked(result, group, interfaces)
     parts.extend(_checked_group(task, result, found))
+    if task.host.interfaces and not interfaces:
+        reason = "has no interface any more when read back: it is gone, or somebody took them away"
+        parts.append(Part(HOST_PART, StepOutcome.FAILED, reason, "HostGone"))
     if found is not None and quarantine_group.as_it_should_be(task, found):
         recorded = quarantine_group.record(task, group)
         parts.extend([recorded] if recorded.outcome is not StepOutcome.DONE else [])
@@ -166,17 +176,27 @@ def unisolated(result: StepResult) -> set[str]:
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Put each interface's own groups back, if it wears a quarantine group of ours alone.
+    """Put each interface's own groups back, if it wears a quarantine group of ours alone; the primary interface last.
 
     Which groups are ours the hub noted before anything wore them, whatever became of the attempt that put one on.
     """
     ours = {str(result.receipt.get("group")), *task.member.groups.values(), *task.member.made}
     attached = {each.id: each for each in now.interfaces}
-    work = [
-        partial(_put_back, task, interface, list(before), ours, attached.get(interface))
-        for interface, before in task.section["interfaces"].items()
-    ]
-    return tuple(task.member.pool.all(work))
+    primary = {each.id for each in now.interfaces if each.device_index == 0}
+    items: list[RestoredItem] = []
+    for last in (False, True):
+        work = [
+            partial(_put_back, task, interface, list(before), ours, attached.get(interface))
+            for interface, before in task.section["interfaces"].items()
+            if (interface in primary) is last
+        ]
+        items.extend(task.member.pool.all(work))
+    return tuple(items)
+
+
+def not_as_it_was(item: RestoredItem) -> bool:
+    """Tell whether an item of a release leaves an interface quarantined, for now or until somebody does something."""
+    return not item.restored and (item.retry or item.reason.endswith(STAYS_QUARANTINED))
 
 
 def _swap(interface: str, groups: list[str]) -> dict[str, Any]:
@@ -254,10 +274,9 @@ def _checked_group(task: Task, result: StepResult, found: Mapping[str, Any] | No
         return [_not_trusted("the quarantine group is gone")]
     if quarantine_group.as_it_should_be(task, found):
         return []
-    no_way_in = any(part.what == ACCESS_PART for part in result.parts)  # which is told already
-    if not rules_of(found) <= (frozenset() if no_way_in else quarantine_group.access_of(task).rules):
+    if not rules_of(found) <= quarantine_group.access_of(task).rules:
         return [_not_trusted("the quarantine group has rules that it should not have")]
-    if no_way_in:
+    if any(part.what == ACCESS_PART for part in result.parts):  # which is told already
         return []
     reason = "not made, since the group's rules can't be read back whole yet: it serves this incident alone"
     return [Part(RECORD_PART, StepOutcome.SKIPPED, reason)]
@@ -269,18 +288,47 @@ def _not_trusted(reason: str) -> Part:
 
 
 def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now: Interface | None) -> RestoredItem:
-    what = f"groups of {interface}"
-    if now is None:
-        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host")
+    what, command = f"groups of {interface}", _command(task, interface, before)
     if before and ours.issuperset(before):
         return RestoredItem(NAME, what, restored=False, reason=RESTORED_UNKNOWN)
+    if now is None:
+        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host", command=command)
     if list(now.groups) == before:
         return RestoredItem(NAME, what, restored=True, reason="found as they were")
     if len(now.groups) != 1 or now.groups[0] not in ours:
         reason = f"found with {', '.join(now.groups)}, which is not what was set"
-        return RestoredItem(NAME, what, restored=False, reason=reason)
-    ec2 = task.member.ec2
-    return restore(NAME, what, lambda: ec2.modify_network_interface_attribute(**_swap(interface, before)))
+        return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
+    try:
+        task.member.ec2.modify_network_interface_attribute(**_swap(interface, before))
+    except errors.AwsError as error:
+        if errors.code(error) in NOT_VISIBLE:
+            return _put_back_the_rest(task, interface, before)
+        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
+    return RestoredItem(NAME, what, restored=True)
+
+
+def _put_back_the_rest(task: Task, interface: str, before: list[str]) -> RestoredItem:
+    """Put those groups back that still exist: with fewer groups a host is more closed than it was, never more open."""
+    ec2, pool = task.member.ec2, task.member.pool
+    what, command = f"groups of {interface}", _command(task, interface, before)
+    try:
+        found = filtered(pool, ec2.describe_security_groups, "SecurityGroups", "group-id", before)
+        there = {each["GroupId"] for each in found}
+        left = [group for group in before if group in there]
+        if left:
+            ec2.modify_network_interface_attribute(**_swap(interface, left))
+    except errors.AwsError as error:
+        reason = f"a group is gone, and what is left could not be put back: {errors.message(error)}"
+        return RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command)
+    gone = ", ".join(group for group in before if group not in there)
+    rest = f"{', '.join(left)} put back without it" if left else STAYS_QUARANTINED
+    reason = f"{gone} no longer exists (make another, and name that in the command), {rest}"
+    return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
+
+
+def _command(task: Task, interface: str, groups: list[str]) -> str:
+    region = task.member.target.region
+    return aws_command("ec2", "ModifyNetworkInterfaceAttribute", _swap(interface, groups), region)
 
 
 STEP = Step(
@@ -295,4 +343,5 @@ STEP = Step(
     verify=verify,
     revert=revert,
     further=further,
+    after=("scaling",),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
+from functions.aws.command import aws_command
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.host import Host, Volume
@@ -76,19 +77,19 @@ _VOLUME = Grant(
     "volume",
     "EC2 may ask for the volumes whose DeleteOnTermination is set; no key ties a volume to its instance.",
 )
-_READ = Grant(
+READ = Grant(
     "ec2:DescribeInstanceAttribute",
     "instance",
     f"{ONE_INSTANCE} It reads alone, but any attribute: no key tells user data, which may hold secrets, from the rest.",
 )
 GRANTS = (
-    _READ,
+    READ,
     *reads("ec2:DescribeInstances"),
     Grant("ec2:ModifyInstanceAttribute", "instance", ONE_INSTANCE, _NEVER_TAKEN_AWAY),
     _VOLUME,
 )
 RELEASE_GRANTS = (
-    _READ,
+    READ,
     Grant(
         "ec2:ModifyInstanceAttribute",
         "instance",
@@ -276,24 +277,34 @@ def _call(instance: str, parameters: Mapping[str, Any]) -> PlannedCall:
 
 def _restore_attribute(task: Task, name: str, before: Any, now: Any, *, ours: bool) -> RestoredItem:
     _, parameter, wanted = ATTRIBUTES[name]
+    command = _command(task, {parameter: before if isinstance(before, bool) else {"Value": before}})
     if isinstance(now, Exception):
-        return RestoredItem(NAME, name, restored=False, reason=errors.message(now), retry=True)
+        return RestoredItem(NAME, name, restored=False, reason=errors.message(now), retry=True, command=command)
     if now == before:
         return RestoredItem(NAME, name, restored=True, reason="found as it was")
     if now != wanted or not ours:
-        return RestoredItem(NAME, name, restored=False, reason=f"found as {now!r}, which Cordon did not set")
-    return restore(NAME, name, lambda: _modify(task.member.ec2, task.host.id, {parameter: {"Value": before}}))
+        reason = f"found as {now!r}, which Cordon did not set"
+        return RestoredItem(NAME, name, restored=False, reason=reason, command=command)
+    return restore(NAME, name, lambda: _modify(task.member.ec2, task.host.id, {parameter: {"Value": before}}), command)
 
 
 def _restore_volume(task: Task, volume: str, now: Volume | None) -> RestoredItem:
     what = f"{volume} DeleteOnTermination"
     if now is None:
+        # It goes with whatever host it is attached to by then: no command can be told for that.
         return RestoredItem(NAME, what, restored=False, reason="the volume is no longer attached")
     if now.delete_on_termination:
         return RestoredItem(NAME, what, restored=True, reason="found as it was")
     # By the device that it is at now: another volume may be at the old one.
     mapping = {"DeviceName": now.device, "Ebs": {"DeleteOnTermination": True}}
-    return restore(NAME, what, lambda: _modify(task.member.ec2, task.host.id, {"BlockDeviceMappings": [mapping]}))
+    parameters = {"BlockDeviceMappings": [mapping]}
+    return restore(NAME, what, lambda: _modify(task.member.ec2, task.host.id, parameters), _command(task, parameters))
+
+
+def _command(task: Task, parameters: Mapping[str, Any]) -> str:
+    """Return what a person would type; the AWS CLI takes a setting that is on or off as a flag."""
+    region = task.member.target.region
+    return aws_command("ec2", "ModifyInstanceAttribute", {"InstanceId": task.host.id, **parameters}, region)
 
 
 def _modify(ec2: AwsClient, instance: str, parameters: dict[str, Any]) -> None:

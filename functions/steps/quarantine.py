@@ -13,6 +13,7 @@ from typing import Any
 
 from functions import names
 from functions.aws import errors
+from functions.aws.command import aws_command
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.grant import MADE_BY_SESSION, OF_SESSION, ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.host import Host, Interface, Volume
@@ -161,9 +162,11 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
         if tags is not None:
             work.append(partial(_restore_tags, task, resource, before, tags))
         elif resource in present:
-            items.append(RestoredItem(NAME, what, restored=False, reason="they could not be read", retry=True))
+            reason, command = "they could not be read", _commands(task, resource, before)
+            items.append(RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command))
         else:
-            items.append(RestoredItem(NAME, what, restored=False, reason="no longer part of the host"))
+            reason, command = "no longer part of the host", _commands(task, resource, before)
+            items.append(RestoredItem(NAME, what, restored=False, reason=reason, command=command))
     for restored in task.member.pool.all(work):
         items.extend(restored)
     return tuple(items)
@@ -202,14 +205,26 @@ def _restore_tags(task: Task, resource: str, before: Mapping[str, str], now: Map
     items = []
     for key, ours in _ours(task.member).items():
         what, earlier, found = f"tag {key} of {resource}", before.get(key), now.get(key)
+        command = _command(task, resource, key, earlier)
         if found == earlier:
             continue
         if found != ours:
             reason = f"found as {found!r}, which is not what was set"
-            items.append(RestoredItem(NAME, what, restored=False, reason=reason))
+            items.append(RestoredItem(NAME, what, restored=False, reason=reason, command=command))
         else:
-            items.append(restore(NAME, what, partial(_set_tag, task, resource, key, (ours, earlier))))
+            items.append(restore(NAME, what, partial(_set_tag, task, resource, key, (ours, earlier)), command))
     return items
+
+
+def _commands(task: Task, resource: str, before: Mapping[str, str]) -> str:
+    return " && ".join(_command(task, resource, key, before.get(key)) for key in _ours(task.member))
+
+
+def _command(task: Task, resource: str, key: str, earlier: str | None) -> str:
+    """Return what a person would type to give a resource its earlier tag back, or none."""
+    tag = {"Key": key} if earlier is None else {"Key": key, "Value": earlier}
+    parameters = {"Resources": [resource], "Tags": [tag]}
+    return aws_command("ec2", "DeleteTags" if earlier is None else "CreateTags", parameters, task.member.target.region)
 
 
 def _set_tag(task: Task, resource: str, key: str, ours_and_earlier: tuple[str, str | None]) -> None:

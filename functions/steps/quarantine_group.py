@@ -3,13 +3,14 @@
 
 Names and tags prove nothing: a member could squat the name, or tag production's group as ours. So a group is trusted
 when the hub's own record holds its id, and its rules are read each time. It is recorded once it was read back as
-right. A group with other rules is never repaired: another is made, with the incident in its name.
+right. A group with other rules, or one that an interface outside any incident wears, is never repaired: another is
+made, with the incident in its name, and the oddity is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -25,17 +26,24 @@ from functions.steps.access import Access, rules_of
 from functions.steps.grant import MADE_BY_SESSION, OF_SESSION, Grant, reads, tagged_when_made
 from functions.steps.group_rules import ACCESS_PART, EVERYWHERE, GroupError, let_in, outward_rules, shut
 from functions.steps.reading import every, filtered
-from functions.steps.step import Member, Task, attempt
+from functions.steps.step import Member, Task, attempt, failed_part
+from functions.steps.wearers import Wearer, others, outside_incidents, wearers_of, worn_by_others
 
 _ITS_OWN = (
     "The group is made within the session that shapes it (or a further try's), so its id is not known beforehand."
 )
 GRANTS = (
-    Grant("ec2:AuthorizeSecurityGroupIngress", "security-group", _ITS_OWN, OF_SESSION),
-    Grant(
-        "ec2:AuthorizeSecurityGroupIngress",
-        "security-group-rule",
-        "A rule has neither id nor tags before it is made: the grant on its group is what narrows it.",
+    *(
+        grant
+        for action in ("ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress")
+        for grant in (
+            Grant(action, "security-group", _ITS_OWN, OF_SESSION),
+            Grant(
+                action,
+                "security-group-rule",
+                "A rule has neither id nor tags before it is made: the grant on its group is what narrows it.",
+            ),
+        )
     ),
     Grant(
         "ec2:CreateSecurityGroup",
@@ -50,38 +58,53 @@ GRANTS = (
         any_owner=True,
     ),
     tagged_when_made("security-group", "CreateSecurityGroup"),
-    *reads("ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"),
+    *reads("ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"),
     Grant("ec2:RevokeSecurityGroupEgress", "security-group", _ITS_OWN, OF_SESSION),
 )
+GROUP_PART = "quarantine group"
 RECORD_PART = "the hub's record of the group"
 NEW_GROUP = "(the new quarantine group)"
 _DUPLICATE_NAME = "InvalidGroup.Duplicate"
+_UNKNOWN = "WearersUnknown"
+_NAMED = 5
+"""How many strangers are named; the reason is read by people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The group to put on, and what went wrong beside: the investigators' way in."""
+    """The group to put on, and what is to be told beside: no way in for investigators, a group passed over."""
 
     group: str
     gaps: tuple[Part, ...] = ()
 
 
-def read_recorded(member: Member) -> dict[str, Mapping[str, Any]]:
-    """Return the recorded groups that exist, by id, with their rules."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recorded groups that exist, by id, with their rules; and who wears them, or why that isn't known."""
+
+    groups: Mapping[str, Mapping[str, Any]]
+    wearers: tuple[Wearer, ...] | Exception = ()
+
+
+def read_recorded(member: Member) -> Recorded:
+    """Read the recorded groups, and beside that who wears them. Raises what reading the groups raises."""
     recorded = sorted(set(member.groups.values()))
     if not recorded:
-        return {}
-    found = filtered(member.pool, member.ec2.describe_security_groups, "SecurityGroups", "group-id", recorded)
-    return {group["GroupId"]: group for group in found}
+        return Recorded({})
+    reading = member.pool.start(partial(wearers_of, member, recorded))
+    try:
+        found = filtered(member.pool, member.ec2.describe_security_groups, "SecurityGroups", "group-id", recorded)
+    finally:
+        worn = reading.result()
+    return Recorded({group["GroupId"]: group for group in found}, worn)
 
 
 def trusted(task: Task) -> str | None:
     """Return the recorded group for the host's VPC and access, if it is exactly as it should be and can be put on."""
     group = task.member.groups.get(record_name(task))
-    if group is None or not isinstance(task.observed, Mapping) or group not in task.observed:
+    if group is None or not isinstance(task.observed, Recorded) or group not in task.observed.groups:
         return None
-    found = task.observed[group]
-    return group if as_it_should_be(task, found) and can_be_put_on(task, found) else None
+    return group if _flaw(task, task.observed.groups[group]) is None else None
 
 
 def record_name(task: Task) -> str:
@@ -97,12 +120,12 @@ def access_of(task: Task) -> Access:
 def planned(task: Task) -> tuple[PlannedCall, ...]:
     """Return the calls that making the group takes."""
     calls = [PlannedCall("isolate", "CreateSecurityGroup", _parameters(task, _name(task)))]
-    permissions = access_of(task).permissions()
-    if permissions:
-        ingress = {"GroupId": NEW_GROUP, "IpPermissions": permissions}
-        calls.append(PlannedCall("isolate", "AuthorizeSecurityGroupIngress", ingress))
-    rules = ["(every rule that the group is made with)"]
-    egress = {"GroupId": NEW_GROUP, "SecurityGroupRuleIds": rules}
+    access = access_of(task)
+    for direction, permissions in (("Ingress", access.permissions()), ("Egress", access.outward_permissions())):
+        if permissions:
+            rules = {"GroupId": NEW_GROUP, "IpPermissions": permissions}
+            calls.append(PlannedCall("isolate", f"AuthorizeSecurityGroup{direction}", rules))
+    egress = {"GroupId": NEW_GROUP, "SecurityGroupRuleIds": ["(every rule that the group is made with)"]}
     calls.append(PlannedCall("isolate", "RevokeSecurityGroupEgress", egress))
     return tuple(calls)
 
@@ -110,11 +133,30 @@ def planned(task: Task) -> tuple[PlannedCall, ...]:
 def ensure(task: Task) -> Prepared | Part:
     """Return a group to put on, or the part that failed; raise GroupError or what AWS raises when there is none."""
     group = trusted(task)
-    if group is not None:
-        return Prepared(group)
+    oddity = _oddity(task) if group is None else _strangers(task, group)
+    if group is not None and (oddity is None or oddity.error == _UNKNOWN):
+        # Who else wears it can't be known just now: its rules are right, and the host must not stay open for that.
+        return Prepared(group, (oddity,) if oddity is not None else ())
     if isinstance(task.observed, Exception):
         text = f"the recorded groups could not be read: {errors.message(task.observed)}"
         raise GroupError(text, transient=errors.transient(task.observed)) from task.observed
+    try:
+        made = _another(task)
+    except (GroupError, *errors.AwsError) as error:
+        if group is None:
+            raise
+        made = failed_part(GROUP_PART, error)
+    if isinstance(made, Part) and group is not None and oddity is not None:
+        # Its rules are right, whoever wears it beside: better than to leave the host open.
+        why = f"{oddity.reason}; it was put on all the same, since no other could be made ({made.reason})"
+        return Prepared(group, (replace(oddity, reason=why),))
+    if isinstance(made, Part) or oddity is None:
+        return made
+    told = f"{oddity.reason}; {made.group} is used instead"
+    return replace(made, gaps=(*made.gaps, replace(oddity, reason=told)))
+
+
+def _another(task: Task) -> Prepared | Part:
     if task.resumed:
         made = _made_by_incident(task, _name(task), _own_name(task))
         if made is not None:
@@ -122,14 +164,54 @@ def ensure(task: Task) -> Prepared | Part:
     return _make(task)
 
 
+def _oddity(task: Task) -> Part | None:
+    """Return what is wrong with the recorded group for the host's VPC and access, or None where there is none."""
+    group = task.member.groups.get(record_name(task))
+    if group is None or not isinstance(task.observed, Recorded):
+        return None
+    found = task.observed.groups.get(group)
+    reason = f"{group}, which was recorded, {'is gone' if found is None else _flaw(task, found)}"
+    return Part(GROUP_PART, StepOutcome.SKIPPED, reason, "GroupNotTrusted")
+
+
+def _flaw(task: Task, found: Mapping[str, Any]) -> str | None:
+    """Return why a group that is recorded is not put on, or None."""
+    if not as_it_should_be(task, found):
+        return "is not as it should be: another VPC, or rules that somebody else made or took away"
+    return None if can_be_put_on(task, found) else "has lost its tags, without which it can't be put on"
+
+
+def _strangers(task: Task, group: str) -> Part | None:
+    """Return who wears a group although no incident has it, or None; and a part of its own where that isn't known."""
+    worn = task.observed.wearers if isinstance(task.observed, Recorded) else ()
+    if isinstance(worn, Exception):
+        return _unknown_wearers(group, worn)
+    try:
+        strangers = outside_incidents(task, [each for each in others(task, worn) if group in each.groups])
+    except Exception as error:  # noqa: BLE001 — what the hub can't say of others must not keep the host open: it's told
+        return _unknown_wearers(group, error)
+    if not strangers:
+        return None
+    listed = ", ".join(f"{each.interface} of {each.instance or 'no instance'}" for each in strangers[:_NAMED])
+    more = f" and {len(strangers) - _NAMED} more" if len(strangers) > _NAMED else ""
+    reason = f"{group} is worn outside any incident, by {listed}{more}"
+    return Part(GROUP_PART, StepOutcome.SKIPPED, reason, "GroupNotTrusted")
+
+
+def _unknown_wearers(group: str, error: BaseException) -> Part:
+    reason = f"whether {group} is worn outside any incident could not be read: {errors.message(error)}"
+    return Part(GROUP_PART, StepOutcome.SKIPPED, reason, _UNKNOWN)
+
+
 def _make(task: Task) -> Prepared | Part:
-    made = _create(task, _name(task))
+    # Where the recorded group has the usual name, there is no use in asking for it again.
+    made = None if _name(task) in _names_of_recorded(task) else _create(task, _name(task))
     if made is None:
         # The name is taken: by a group of ours that was recorded meanwhile, or by anyone. Only the record tells.
         recorded = task.member.records.group(task.member.target, record_name(task))
         if recorded is not None and recorded != task.member.groups.get(record_name(task)):
             group = read(task, recorded)
-            if group is not None and as_it_should_be(task, group) and can_be_put_on(task, group):
+            if group is not None and _flaw(task, group) is None:
                 return Prepared(recorded)
         own_name = _own_name(task)
         # Whoever spoilt the group that this incident made knows that name too, but never the next one.
@@ -137,6 +219,12 @@ def _make(task: Task) -> Prepared | Part:
     if made is None:
         raise GroupError("every name for a quarantine group is taken")
     return _furnish(task, made, fresh=True)
+
+
+def _names_of_recorded(task: Task) -> set[str]:
+    if not isinstance(task.observed, Recorded):
+        return set()
+    return {str(each.get("GroupName")) for each in task.observed.groups.values() if each.get("VpcId") == task.host.vpc}
 
 
 def _create(task: Task, name: str) -> str | None:
@@ -161,7 +249,7 @@ def _furnish(task: Task, group: str, *, fresh: bool) -> Prepared | Part:
     somebody else is at work, and the group is not used. Raises GroupError, and what AWS raises.
     """
     member, access = task.member, access_of(task)
-    reading = member.pool.start(partial(outward_rules, member, group, fresh=fresh))
+    reading = member.pool.start(partial(outward_rules, member, group, access, fresh=fresh))
     let = Part(ACCESS_PART, StepOutcome.DONE)
     if fresh or not _has_access(task, group):
         let = let_in(member, group, access)
@@ -213,17 +301,7 @@ def _made_by_incident(task: Task, *names: str) -> str | None:
         for group in found
         if group.get("OwnerId") == member.target.account and group.get("GroupName") in names and _only_ours(task, group)
     ]
-    return next((group for group in ours if not _worn_by_others(task, group)), None)
-
-
-def _worn_by_others(task: Task, group: str) -> bool:
-    worn_by = every(
-        task.member.ec2.describe_network_interfaces,
-        "NetworkInterfaces",
-        Filters=[{"Name": "group-id", "Values": [group]}],
-    )
-    own = {interface.id for interface in task.host.interfaces}
-    return any(each["NetworkInterfaceId"] not in own for each in worn_by)
+    return next((group for group in ours if not worn_by_others(task, group)), None)
 
 
 def read(task: Task, group: str) -> Mapping[str, Any] | None:

@@ -6,13 +6,46 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from functions.steps import host, isolate, protect, quarantine, snapshot
-from functions.steps.grant import Grant
+from functions.steps import (
+    addresses,
+    capture,
+    cut,
+    expire,
+    host,
+    identity,
+    isolate,
+    profile,
+    protect,
+    quarantine,
+    scaling,
+    sessions,
+    snapshot,
+    targets,
+    untrack,
+    users,
+)
+from functions.steps.grant import Grant, reading
 from functions.steps.step import Step
 
-STEPS: tuple[Step, ...] = (isolate.STEP, protect.STEP, snapshot.STEP, quarantine.STEP)
+STEPS: tuple[Step, ...] = (
+    scaling.STEP,
+    targets.STEP,
+    isolate.STEP,
+    untrack.STEP,
+    expire.STEP,
+    cut.STEP,
+    addresses.STEP,
+    protect.STEP,
+    snapshot.STEP,
+    quarantine.STEP,
+    capture.STEP,
+    identity.STEP,
+    users.STEP,
+    sessions.STEP,
+    profile.STEP,
+)
 
-_LAST = ("scaling", "targets")
+BACK_INTO_SERVICE = ("scaling", "targets")
 """Steps that a release comes to when network and identity are as they were."""
 
 OBSERVING = frozenset(host.PERMISSIONS)
@@ -20,14 +53,6 @@ OBSERVING = frozenset(host.PERMISSIONS)
 
 DESCRIBING = "the host"
 """Stands for a step's name where describing the host is what needs a grant."""
-
-
-_READING = ("Describe", "Get", "List")
-
-
-def reading(action: str) -> bool:
-    """Tell whether an action only reads, by its name (``ec2:DescribeInstances``)."""
-    return action.partition(":")[2].startswith(_READING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,26 +81,32 @@ def release_actions() -> frozenset[str]:
 
 def contain_grants() -> tuple[Needed, ...]:
     """Return what the contain role may do, each grant once."""
-    return _needed((step.name, step.grants) for step in STEPS)
+    return _collected([(DESCRIBING, host.GRANTS), *((step.name, step.grants) for step in STEPS)])
 
 
 def release_grants() -> tuple[Needed, ...]:
     """Return what the release role may do, each grant once."""
-    return _needed((step.name, step.release_grants) for step in STEPS)
+    return _collected([(DESCRIBING, host.GRANTS), *((step.name, step.release_grants) for step in STEPS)])
+
+
+def identity_grants() -> tuple[Needed, ...]:
+    """Return what the opt-in role may do, each grant once."""
+    return _collected((step.name, step.identity_grants) for step in STEPS)
 
 
 def released_in_order() -> tuple[Step, ...]:
     """Return the steps as a release goes through them: what brings the host back into service comes last."""
-    return tuple(sorted(STEPS, key=lambda step: STEPS.index(step) if step.name not in _LAST else len(STEPS)))
+    return tuple(
+        sorted(STEPS, key=lambda step: STEPS.index(step) if step.name not in BACK_INTO_SERVICE else len(STEPS))
+    )
 
 
-def _needed(steps: Iterable[tuple[str, Iterable[Grant]]]) -> tuple[Needed, ...]:
-    found: list[Needed] = []
-    for name, grants in [(DESCRIBING, host.GRANTS), *steps]:
+def _collected(needing: Iterable[tuple[str, Iterable[Grant]]]) -> tuple[Needed, ...]:
+    """Return each grant once, with the names of what needs it, each once: two options may be of one name."""
+    found: dict[int, Needed] = {}
+    for name, grants in needing:
         for grant in grants:
-            known = next((number for number, each in enumerate(found) if each.grant == grant), None)
-            if known is None:
-                found.append(Needed(grant, (name,)))
-            else:
-                found[known] = Needed(grant, (*found[known].steps, name))
-    return tuple(found)
+            number = next((number for number, each in found.items() if each.grant == grant), len(found))
+            steps = found[number].steps if number in found else ()
+            found[number] = Needed(grant, tuple(dict.fromkeys((*steps, name))))
+    return tuple(found.values())

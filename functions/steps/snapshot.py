@@ -3,6 +3,8 @@
 
 CreateSnapshots takes every volume at one point in time and returns at once, but one failing volume fails the set. It
 has no client token: its effect is looked up by the incident's tag before it is repeated.
+
+What is on instance store no snapshot has: that the host has some is said, so that nobody stops it unawares.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ from functions import names
 from functions.aws import errors
 from functions.aws.once import make_once
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps import instance_type
 from functions.steps.grant import MADE_BY_SESSION, ONE_INSTANCE, Grant, reads, tagged_when_made
 from functions.steps.host import Host
+from functions.steps.instance_type import InstanceType
 from functions.steps.reading import every, filtered, read_until
 from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
 
 NAME = "snapshot"
+STORE_PART = "instance store"
+_STORE_REASON = "on no snapshot, and erased when the host stops: Cordon never stops it"
+_NO_VOLUME = "the host has no EBS volume"
 _DESCRIPTION_LIMIT = 255
 _LOST = ("error", "recoverable")
 
@@ -37,6 +44,7 @@ GRANTS = (
     Grant(_ONE, "snapshot", _NEW, MADE_BY_SESSION),
     tagged_when_made("snapshot", "CreateSnapshot", "CreateSnapshots"),
     *reads("ec2:DescribeSnapshots"),
+    *instance_type.GRANTS,
 )
 
 
@@ -63,6 +71,11 @@ def baseline(host: Host, observed: Any) -> Section:
     return {"volumes": [volume.id for volume in host.volumes]}
 
 
+def prepare(task: Task) -> InstanceType | Exception:
+    """Read whether the host's type has instance store; what this raises only keeps it from being told."""
+    return instance_type.read(task.member, task.host)
+
+
 def plan(task: Task) -> tuple[PlannedCall, ...]:
     """Return the one call for the whole set, or none for a host without EBS volumes."""
     if not task.section["volumes"]:
@@ -83,10 +96,14 @@ def apply(task: Task, prepared: Any) -> StepResult:
     What an earlier try made is looked for first; where that can't be seen nothing is made, or each try would make a
     set of its own.
     """
-    del prepared
+    result = _taken(task)
+    return conclude(NAME, [*result.parts, *_store(prepared)], result.receipt, nothing=_NO_VOLUME)
+
+
+def _taken(task: Task) -> StepResult:
     volumes = list(task.section["volumes"])
     if not volumes:
-        return conclude(NAME, [], {}, nothing="the host has no EBS volume")
+        return conclude(NAME, [], {}, nothing=_NO_VOLUME)
     made: SnapshotIds = {}
     refused: list[Part] = []
     try:
@@ -140,6 +157,14 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     """Keep the evidence: a release never deletes a snapshot."""
     del task, result, now
     return ()
+
+
+def _store(prepared: InstanceType | Exception) -> list[Part]:
+    """Tell of instance store. Where it is not known whether there is any, that is no failure of the snapshots."""
+    if isinstance(prepared, Exception):
+        reason = f"whether there is any instance store is not known: {errors.message(prepared)}"
+        return [Part("instance type", StepOutcome.SKIPPED, reason)]
+    return [Part(STORE_PART, StepOutcome.SKIPPED, _STORE_REASON)] if prepared.store else []
 
 
 def _set_parameters(task: Task) -> dict[str, Any]:
@@ -245,4 +270,5 @@ STEP = Step(
     verify=verify,
     revert=revert,
     further=further,
+    prepare=prepare,
 )

@@ -203,10 +203,10 @@ def conclude(name: str, parts: list[Part], receipt: Mapping[str, Any], *, nothin
     return StepResult(name, StepOutcome.DONE, "", None, tuple(parts), receipt)
 
 
-def restore(step: str, what: str, call: Callable[[], object]) -> RestoredItem:
-    """Make one restoring call and tell how it ended."""
+def restore(step: str, what: str, call: Callable[[], object], command: str = "") -> RestoredItem:
+    """Make one restoring call and tell how it ended; where it failed, with the command that a person would type."""
     try:
         call()
     except errors.AwsError as error:
-        return RestoredItem(step, what, restored=False, reason=errors.message(error), retry=True)
+        return RestoredItem(step, what, restored=False, reason=errors.message(error), retry=True, command=command)
     return RestoredItem(step, what, restored=True)

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cut connections that are open by network ACLs: they know no connections, so what they deny ends at once.
+
+An entry names the far end alone, so a host's own subnet can't single it out. What can are the other subnets that its
+traffic crosses: those of NAT gateways, load balancers, endpoints and neighbours. Each ACL of the VPC that serves a
+subnet gets entries that deny the host's addresses, before all others (docs/adr/0020). Two incidents on one ACL use
+numbers of their own.
+
+The investigators' way in survives, or nothing is cut: where they come from inside the VPC, or may come through one of
+its subnets, an entry would cut them off as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.command import aws_command
+from functions.incident.holds import HeldError
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps import isolate, network_acl
+from functions.steps.access import Access
+from functions.steps.grant import Grant, reads
+from functions.steps.host import Host
+from functions.steps.network_acl import Acl, NoRoomError
+from functions.steps.reading import every, read_until
+from functions.steps.shared import left, share_out
+from functions.steps.step import Member, Section, Step, Task, UnobservedError, attempt, conclude, failed_part
+
+NAME = "cut"
+REFUSED = "network ACLs"
+READING_PART = "reading back"
+ANY_ACL = "(each network ACL of the VPC)"
+
+_EXISTS, _GONE = "NetworkAclEntryAlreadyExists", ("InvalidNetworkAclID.NotFound", "InvalidNetworkAclEntry.NotFound")
+_WHY = "Which ACLs a VPC has is not known when the session begins; EC2 has no key for what an entry says."
+GRANTS = (
+    *reads("ec2:DescribeNetworkAcls", "ec2:DescribeTransitGatewayVpcAttachments", "ec2:DescribeVpcs"),
+    Grant("ec2:CreateNetworkAclEntry", "network-acl", _WHY),
+)
+RELEASE_GRANTS = (
+    *reads("ec2:DescribeNetworkAcls"),
+    Grant("ec2:DeleteNetworkAclEntry", "network-acl", _WHY),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The host's VPC. ``attached``: whether a transit gateway is."""
+
+    owner: str
+    cidrs: tuple[str, ...]
+    acls: tuple[Acl, ...]
+    attached: bool
+
+
+def observe(member: Member) -> None:
+    """Read nothing: which VPC the host is in is known only when it is described."""
+    del member
+
+
+def explore(task: Task) -> Network | Exception:
+    """Read the VPC, its ACLs, and whether a transit gateway is attached to it, all at once."""
+    member, vpc = task.member, str(task.host.vpc)
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    ec2, pool = member.ec2, member.pool
+    reading = pool.start(partial(network_acl.read, member, vpc))
+    asking = pool.start(
+        partial(
+            every,
+            ec2.describe_transit_gateway_vpc_attachments,
+            "TransitGatewayVpcAttachments",
+            Filters=[*filters, {"Name": "state", "Values": ["available", "modifying", "pending"]}],
+        )
+    )
+    try:
+        vpcs = every(ec2.describe_vpcs, "Vpcs", Filters=filters)
+        acls, attachments = reading.result(), asking.result()
+    except errors.AwsError as error:
+        return error
+    found: Mapping[str, Any] = vpcs[0] if vpcs else {}
+    blocks = [each["CidrBlock"] for each in found.get("CidrBlockAssociationSet", [])]
+    blocks += [each["Ipv6CidrBlock"] for each in found.get("Ipv6CidrBlockAssociationSet", [])]
+    return Network(found.get("OwnerId", ""), tuple(blocks), tuple(acls), attached=bool(attachments))
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep, for each ACL and address, the numbers of entries that deny it already: those are not ours."""
+    if isinstance(observed, Exception):
+        if errors.transient(observed):
+            raise UnobservedError(observed)
+        return {"before": {}}
+    cidrs = network_acl.addresses_of(host)
+    return {
+        "before": {
+            f"{acl.id} {cidr}": sorted({entry.number for entry in acl.entries if entry.denies(cidr)})
+            for acl in observed.acls
+            for cidr in cidrs
+        }
+    }
+
+
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+    """Keep the same for addresses and ACLs that came after the baseline was taken."""
+    now: Mapping[str, Any] = baseline(host, observed)["before"]
+    new = {pair: numbers for pair, numbers in now.items() if pair not in section["before"]}
+    return (next(iter(new)), {"before": new}) if new else None
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return a call for each address and direction, of an ACL that is still to be read."""
+    return tuple(
+        PlannedCall(NAME, "CreateNetworkAclEntry", network_acl.parameters(ANY_ACL, number, cidr, egress=egress))
+        for number, cidr in enumerate(network_acl.addresses_of(task.host), 1)
+        for egress in (False, True)
+    )
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Deny the host's addresses in every ACL, or say why that is refused."""
+    if isinstance(prepared, Exception):
+        return conclude(NAME, [failed_part(REFUSED, prepared)], {})
+    why = refusal(task, prepared)
+    if why is not None:
+        return conclude(NAME, [Part(REFUSED, StepOutcome.SKIPPED, f"refused: {why}")], {})
+    done = task.member.pool.all([partial(_deny, task, acl) for acl in prepared.acls])
+    parts = [part for parts, _ in done for part in parts]
+    numbers = {acl.id: dict(share) for acl, (_, share) in zip(prepared.acls, done, strict=True) if share}
+    return conclude(NAME, parts, {"numbers": numbers}, nothing="no network ACL serves a subnet of the host's VPC")
+
+
+def refusal(task: Task, network: Network) -> str | None:
+    """Return why nothing may be cut in this VPC, or None. Pure."""
+    account, access = task.member.target.account, Access.from_options(task.options)
+    if network.owner != account or any(acl.owner != account for acl in network.acls):
+        return f"{task.host.vpc} is shared by account {network.owner or 'another'}, whose network ACLs these are"
+    if access.security_groups or access.prefix_lists or access.ssm:
+        return "investigators come by security groups, prefix lists or SSM, so by which subnets is not known"
+    inside = network_acl.overlapping(access.cidrs, network.cidrs)
+    if inside is not None:
+        return f"investigators come from {inside}, inside the VPC, and would be cut off as well"
+    if network.attached and access.cidrs:
+        return "investigators may come through the subnets of a transit gateway, and would be cut off as well"
+    return None
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read the ACLs back: each entry is there, in both directions, and says what it should."""
+    numbers: Mapping[str, Mapping[str, int]] = result.receipt.get("numbers", {})
+    done = {part.what for part in result.parts if part.outcome is StepOutcome.DONE}
+    if not done:
+        return result
+
+    def missing() -> dict[str, Part]:
+        found = {acl.id: acl for acl in network_acl.read(task.member, str(task.host.vpc))}
+        return {
+            _what(acl, cidr, egress=egress): _missing(found.get(acl), _what(acl, cidr, egress=egress), number, egress)
+            for acl, share in numbers.items()
+            for cidr, number in share.items()
+            for egress in (False, True)
+            if _what(acl, cidr, egress=egress) in done and not _is_there(found.get(acl), cidr, number, egress=egress)
+        }
+
+    try:
+        gone = read_until(task.member.clock, missing, lambda found: not found)
+    except errors.AwsError as error:
+        return conclude(NAME, [*result.parts, failed_part(READING_PART, error)], result.receipt)
+    return conclude(NAME, [gone.get(part.what, part) for part in result.parts], result.receipt)
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Take each entry away that still is as it was made, and let go of the ACL's numbers."""
+    del result, now  # which numbers are this incident's the hub wrote down before the first entry was made
+    if not task.section["before"]:
+        return ()
+    there = {acl.id: acl for acl in network_acl.read(task.member, str(task.host.vpc))}
+    acls = dict.fromkeys(pair.partition(" ")[0] for pair in task.section["before"])
+    work = [partial(_put_back, task, acl, there.get(acl)) for acl in acls]
+    return tuple(item for items in task.member.pool.all(work) for item in items)
+
+
+class _NotHeldError(Exception):
+    """The incident has no numbers of an ACL."""
+
+
+def _what(acl: str, cidr: str, *, egress: bool) -> str:
+    return f"{acl} {'to' if egress else 'from'} {cidr}"
+
+
+def _thing(task: Task, acl: str) -> str:
+    return f"acl#{task.member.target.region}#{acl}"
+
+
+def _cidrs(task: Task, acl: str) -> list[str]:
+    """Return the addresses that the baseline has for one ACL."""
+    return [pair.partition(" ")[2] for pair in task.section["before"] if pair.startswith(f"{acl} ")]
+
+
+def _is_there(acl: Acl | None, cidr: str, number: int, *, egress: bool) -> bool:
+    found = acl.entry(number, egress=egress) if acl is not None else None
+    return found is not None and found.denies(cidr)
+
+
+def _missing(acl: Acl | None, what: str, number: int, egress: bool) -> Part:
+    if acl is not None and acl.entry(number, egress=egress) is not None:
+        return Part(what, StepOutcome.FAILED, f"rule {number} is somebody else's and says another thing", "Taken")
+    return Part(what, StepOutcome.FAILED, "is not there when read back", "NotInEffect", transient=True)
+
+
+def _deny(task: Task, acl: Acl) -> tuple[list[Part], Mapping[str, int]]:
+    """Make the entries of one ACL, under numbers that no other incident uses; return the parts and the numbers."""
+    member, cidrs = task.member, _cidrs(task, acl.id)
+    try:
+        hold = member.holds.join(
+            member.target.account, _thing(task, acl.id), member.incident, {}, partial(acl.room, cidrs)
+        )
+    except NoRoomError as error:
+        return [Part(acl.id, StepOutcome.FAILED, str(error), "NoRoom")], {}
+    except (HeldError, *errors.AwsError) as error:
+        return [left(acl.id, error)], {}
+    share = {cidr: int(number) for cidr, number in hold.share.items()}
+    work = [
+        partial(_make, task, acl, cidr, share.get(cidr), egress=egress) for cidr in cidrs for egress in (False, True)
+    ]
+    return member.pool.all(work), share
+
+
+def _make(task: Task, acl: Acl, cidr: str, number: int | None, *, egress: bool) -> Part:
+    what = _what(acl.id, cidr, egress=egress)
+    if number is None:
+        return Part(what, StepOutcome.FAILED, "came after the numbers were chosen, so none is left for it", "NoRoom")
+    if _is_there(acl, cidr, number, egress=egress):
+        return Part(what, StepOutcome.DONE, "is there")
+    given = network_acl.parameters(acl.id, number, cidr, egress=egress)
+    part = attempt(what, lambda: task.member.ec2.create_network_acl_entry(**given))
+    # A try that timed out may have made it; reading back tells whether it was that or somebody else's.
+    return Part(what, StepOutcome.DONE) if part.error == _EXISTS else part
+
+
+def _put_back(task: Task, acl: str, now: Acl | None) -> list[RestoredItem]:
+    member, thing = task.member, _thing(task, acl)
+    try:
+        share = member.holds.join(member.target.account, thing, member.incident, {}, _not_held).share
+    except _NotHeldError:
+        share = {}
+    except HeldError as error:
+        return [RestoredItem(NAME, f"entries of {acl}", restored=False, reason=str(error), retry=True)]
+    items = []
+    if now is None and share:
+        items = [RestoredItem(NAME, f"entries of {acl}", restored=True, reason="it is gone, and they with it")]
+    elif now is not None:
+        work = [
+            partial(_remove, task, now, cidr, int(number), egress=egress)
+            for cidr, number in share.items()
+            for egress in (False, True)
+        ]
+        items = [item for item in member.pool.all(work) if item is not None]
+    if any(item.retry for item in items):
+        return items  # the numbers stay this incident's until its entries are gone
+    let_go = share_out(NAME, member, thing, f"numbers of {acl}", lambda _: [])
+    return [*items, *(item for item in let_go if not item.restored)]
+
+
+def _not_held(_: Mapping[str, Any]) -> None:
+    raise _NotHeldError
+
+
+def _remove(task: Task, acl: Acl, cidr: str, number: int, *, egress: bool) -> RestoredItem | None:
+    """Delete one entry, if it is ours; None where there is none."""
+    found = acl.entry(number, egress=egress)
+    if found is None:
+        return None
+    what = f"entry {number} of {_what(acl.id, cidr, egress=egress)}"
+    if not found.denies(cidr):
+        return RestoredItem(NAME, what, restored=False, reason="says another thing by now, so it is left as it is")
+    given = {"NetworkAclId": acl.id, "RuleNumber": number, "Egress": egress}
+    try:
+        task.member.ec2.delete_network_acl_entry(**given)
+    except errors.AwsError as error:
+        if errors.code(error) in _GONE:
+            return RestoredItem(NAME, what, restored=True, reason="found gone")
+        command = aws_command("ec2", "DeleteNetworkAclEntry", given, task.member.target.region)
+        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
+    return RestoredItem(NAME, what, restored=True)
+
+
+STEP = Step(
+    name=NAME,
+    within=isolate.NAME,
+    on=lambda options: bool(options.get("cut")),
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
+    observe=observe,
+    explore=explore,
+    baseline=baseline,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+    further=further,
+)

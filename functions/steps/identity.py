@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deny the host's role for this host alone: a policy that the member stack ships, and a tag that names the host.
+
+Credentials that EC2 delivers to an instance carry its ARN wherever they are used, and the shipped policy denies those
+whose ARN one of the role's tags names. Hosts share roles: each has a slot, a number of those tags, and the policy stays
+attached until the last of them is released. Neither touches the role's other hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from functions import names
+from functions.aws import errors
+from functions.aws.command import aws_command
+from functions.incident.holds import HeldError, Hold
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps.grant import Conditions, Grant
+from functions.steps.host import Host
+from functions.steps.iam import INSTANCE_ROLE_GRANT, ROLE_GRANTS, RoleFacts, gone, instance_role, role_facts
+from functions.steps.reading import read_until
+from functions.steps.shared import held, left, share_out
+from functions.steps.step import (
+    Member,
+    Section,
+    Step,
+    Task,
+    UnobservedError,
+    attempt,
+    conclude,
+    failed_part,
+    restore,
+)
+
+NAME = "identity"
+SLOTS_USED = "RoleSlotsUsed"
+KEPT = "policy keeps the host's role"
+WAY_IN = ("ec2messages:*", "ssm:*", "ssmmessages:*")
+"""What the investigators' way in by Systems Manager needs of the host itself."""
+
+_SLOTS = range(1, names.DENIED_TAGS + 1)
+_KEYS = tuple(tag("{qualifier}", slot) for slot in _SLOTS for tag in (names.denied_tag, names.denied_way_in_tag))
+_TAGS_ALONE: Conditions = {"ForAllValues:StringEquals": {"aws:TagKeys": _KEYS}}
+_DENIAL_ALONE: Conditions = {
+    "ArnEquals": {
+        "iam:PolicyARN": (
+            names.iam_arn("${AWS::Partition}", "${AWS::AccountId}", "{qualifier}", "policy", "{qualifier}-denial"),
+        )
+    }
+}
+_ANY_ROLE = "Which role a host runs as is not known before it is looked at"
+_TAGS_WHY = f"{_ANY_ROLE}; of its tags these alone can be written, and they do nothing but deny."
+_POLICY_WHY = f"{_ANY_ROLE}; of all policies this alone, which allows nothing."
+GRANTS = (
+    INSTANCE_ROLE_GRANT,
+    *ROLE_GRANTS,
+    Grant("iam:TagRole", "role", _TAGS_WHY, _TAGS_ALONE),
+    Grant("iam:AttachRolePolicy", "role", _POLICY_WHY, _DENIAL_ALONE),
+)
+RELEASE_GRANTS = (
+    *ROLE_GRANTS,
+    Grant("iam:UntagRole", "role", f"{_ANY_ROLE}; of its tags these alone can be taken away.", _TAGS_ALONE),
+    Grant("iam:DetachRolePolicy", "role", f"{_ANY_ROLE}; of all policies this alone.", _DENIAL_ALONE),
+)
+
+
+class SlotsUsedError(Exception):
+    """Every tag of the role that the denial policy looks at is taken."""
+
+    code = SLOTS_USED
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The roles to deny: the host's own and those of earlier turns. ``why`` says why there is none of its own."""
+
+    roles: Mapping[str, RoleFacts | Exception] = field(default_factory=dict)
+    why: str = ""
+
+
+def observe(member: Member) -> None:
+    """Read nothing: the role is not known before the host is."""
+    del member
+
+
+def explore(task: Task) -> Explored | Exception:
+    """Find the host's role and read it, and those that the baseline has from earlier turns."""
+    if task.options.get("role", "deny") == "keep":
+        return Explored(why=KEPT)
+    try:
+        own = instance_role(task.member, task.host)
+    except UnobservedError as error:
+        return error
+    wanted = dict.fromkeys([*task.section.get("roles", {}), *([own.name] if own.name else [])])
+    read = task.member.pool.all([partial(_facts, task, role) for role in wanted])
+    return Explored(dict(zip(wanted, read, strict=True)), own.why)
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep each role's name, and whether the policy was attached to it already."""
+    del host
+    if isinstance(observed, Exception):
+        raise observed
+    kept = {}
+    for role, facts in observed.roles.items():
+        if isinstance(facts, Exception):
+            if not gone(facts):
+                raise UnobservedError(facts)
+        else:
+            kept[role] = {"tags": dict(facts.tags), "attached": sorted(facts.attached)}
+    return {"roles": kept}
+
+
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+    """Keep the same of a role that the host has only now."""
+    if isinstance(observed, Exception):
+        raise observed
+    new = {role: facts for role, facts in observed.roles.items() if role not in section["roles"]}
+    kept = baseline(host, Explored(new))["roles"]
+    return (next(iter(kept)), {"roles": kept}) if kept else None
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return the two calls; the role is found when the host is contained."""
+    if task.host.profile is None or task.options.get("role", "deny") == "keep":
+        return ()
+    role = f"role of {task.host.profile.rpartition('/')[2]}"
+    return (
+        PlannedCall(NAME, "TagRole", {"RoleName": role, "Tags": _tags(task, 1)}, "iam"),
+        PlannedCall(NAME, "AttachRolePolicy", {"RoleName": role, "PolicyArn": _policy(task.member)}, "iam"),
+    )
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Take a slot of each role, tag it and attach the policy; every call can be repeated."""
+    denied = task.member.pool.all([partial(_deny, task, role, facts) for role, facts in prepared.roles.items()])
+    slots = {role: slot for role, (slot, _) in zip(prepared.roles, denied, strict=True) if slot}
+    parts = [part for _, made in denied for part in made]
+    return conclude(NAME, parts, {"slots": slots}, nothing=prepared.why)
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read tags and policy back; what isn't there fails its part."""
+    slots: Mapping[str, int] = result.receipt.get("slots", {})
+    done = {part.what for part in result.parts if part.outcome is StepOutcome.DONE}
+
+    def wrong() -> list[Part]:
+        read = task.member.pool.all([partial(_facts, task, role) for role in slots])
+        found = [
+            part
+            for (role, slot), facts in zip(slots.items(), read, strict=True)
+            for part in _not_so(task, role, slot, facts)
+        ]
+        return [part for part in found if part.what in done]
+
+    def settled(parts: list[Part]) -> bool:
+        return not any(part.error == "NotInEffect" for part in parts)
+
+    missing = read_until(task.member.clock, wrong, settled) if slots and done else []
+    if not missing:
+        return result
+    names_of_missing = {part.what for part in missing}
+    kept = [part for part in result.parts if part.what not in names_of_missing]
+    return conclude(NAME, [*kept, *missing], result.receipt)
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Take this host's tags away, and the policy where no other host needs it and it wasn't there before."""
+    del now
+    slots: Mapping[str, int] = result.receipt.get("slots", {})
+    restored = task.member.pool.all([partial(_free, task, role, slots.get(role)) for role in task.section["roles"]])
+    return tuple(item for items in restored for item in items)
+
+
+def _facts(task: Task, role: str) -> RoleFacts | Exception:
+    try:
+        return role_facts(task.member.client("iam"), task.member.pool, role)
+    except errors.AwsError as error:
+        return error
+
+
+def _policy(member: Member) -> str:
+    target, name = member.target, names.member_policy(member.qualifier, "denial")
+    return names.iam_arn(target.partition, target.account, member.qualifier, "policy", name)
+
+
+def _thing(role: str) -> str:
+    return f"role#{role}"
+
+
+def _keys(task: Task, slot: int) -> tuple[str, str]:
+    qualifier = task.member.qualifier
+    return names.denied_tag(qualifier, slot), names.denied_way_in_tag(qualifier, slot)
+
+
+def _tags(task: Task, slot: int) -> list[dict[str, str]]:
+    """Return the tags to write: the second denies Systems Manager too, unless it is the investigators' way in."""
+    keys = _keys(task, slot)[:1] if task.options.get("ssm", "deny") == "exempt" else _keys(task, slot)
+    return [{"Key": key, "Value": task.member.target.arn} for key in keys]
+
+
+def _deny(task: Task, role: str, facts: RoleFacts | Exception) -> tuple[int | None, list[Part]]:
+    """Deny one role; return the slot that was taken, if one was, and the parts."""
+    if isinstance(facts, Exception):
+        return None, [_lost(role, facts)]
+    taken = _hold(task, role, facts)
+    if isinstance(taken, Part):
+        return None, [taken]
+    slot, iam = int(taken.share), task.member.client("iam")
+    parts = task.member.pool.all(
+        [
+            partial(attempt, _tag_part(role), partial(iam.tag_role, RoleName=role, Tags=_tags(task, slot))),
+            partial(
+                attempt,
+                _policy_part(role),
+                partial(iam.attach_role_policy, RoleName=role, PolicyArn=_policy(task.member)),
+            ),
+        ]
+    )
+    return slot, parts
+
+
+def _hold(task: Task, role: str, facts: RoleFacts) -> Hold | Part:
+    """Take a slot of the role that nobody else has, or return why there is none."""
+
+    def unheld() -> Mapping[str, Any]:
+        now = role_facts(task.member.client("iam"), task.member.pool, role)
+        return {"attached": _policy(task.member) in now.attached}
+
+    attached = _policy(task.member) in facts.attached
+    try:
+        return held(
+            task.member,
+            _thing(role),
+            {} if attached else {"attached": False},
+            lambda others: _choose(task, facts, others),
+            lacks=lambda original: "attached" not in original,
+            again=unheld,
+        )
+    except SlotsUsedError as error:
+        return _slots_used(task, role, error)
+    except (HeldError, *errors.AwsError) as error:
+        return left(f"{role}: a slot", error)
+
+
+def _choose(task: Task, facts: RoleFacts, others: Mapping[str, Any]) -> int:
+    """Return a slot that no other incident has and that carries nobody else's value."""
+    mine = task.member.target.arn
+    for slot in _SLOTS:
+        if slot not in others.values() and all(facts.tags.get(key, mine) == mine for key in _keys(task, slot)):
+            return slot
+    raise SlotsUsedError(f"the role's {names.DENIED_TAGS} tags that deny one host each are taken")
+
+
+def _slots_used(task: Task, role: str, error: SlotsUsedError) -> Part:
+    """Name the gap, or leave it to the inline denial where policy asks for that and the account has the role for it."""
+    if task.options.get("inline"):
+        try:
+            task.member.enter(names.IDENTITY)
+        except errors.AwsError as refused:
+            reason = f"{error}, and the inline denial is out of reach: {errors.message(refused)}"
+            return Part(role, StepOutcome.FAILED, reason, SLOTS_USED, errors.transient(refused))
+        return Part(role, StepOutcome.SKIPPED, f"{error}: it is left to the inline denial")
+    return Part(role, StepOutcome.FAILED, str(error), SLOTS_USED)
+
+
+def _lost(role: str, error: Exception) -> Part:
+    part = failed_part(role, error)
+    if gone(error):
+        return Part(role, StepOutcome.FAILED, "the role no longer exists", part.error)
+    return part
+
+
+def _tag_part(role: str) -> str:
+    return f"{role}: tags"
+
+
+def _policy_part(role: str) -> str:
+    return f"{role}: policy"
+
+
+def _not_so(task: Task, role: str, slot: int, facts: RoleFacts | Exception) -> list[Part]:
+    if isinstance(facts, Exception):
+        return [failed_part(what, facts) for what in (_tag_part(role), _policy_part(role))]
+    wrong = []
+    if any(facts.tags.get(tag["Key"]) != tag["Value"] for tag in _tags(task, slot)):
+        wrong.append(_tag_part(role))
+    if _policy(task.member) not in facts.attached:
+        wrong.append(_policy_part(role))
+    return [Part(what, StepOutcome.FAILED, "not there when read back", "NotInEffect", transient=True) for what in wrong]
+
+
+def _free(task: Task, role: str, slot: int | None) -> list[RestoredItem]:
+    """Free one role of this host, then of the policy where this host was the last."""
+    member, facts = task.member, _facts(task, role)
+    if isinstance(facts, Exception) and not gone(facts):
+        return [RestoredItem(NAME, role, restored=False, reason=errors.message(facts), retry=True)]
+    items = [] if isinstance(facts, Exception) else _untag(task, role, slot, facts)
+    if any(item.retry for item in items):
+        return items  # the tag is still there, so the slot stays this incident's
+    return [*items, *share_out(NAME, member, _thing(role), _policy_part(role), partial(_detach, member, role))]
+
+
+def _untag(task: Task, role: str, slot: int | None, facts: RoleFacts) -> list[RestoredItem]:
+    """Take away the tags that still name this host; one that names something else is left to whoever wrote it."""
+    mine, every = task.member.target.arn, {key for each in _SLOTS for key in _keys(task, each)}
+    ours = sorted(key for key in every if facts.tags.get(key) == mine)
+    items = []
+    for key in _keys(task, slot) if slot else ():
+        if facts.tags.get(key, mine) != mine:
+            reason = f"found as {facts.tags[key]!r}, which Cordon did not set"
+            command = _command(task.member, "UntagRole", {"RoleName": role, "TagKeys": [key]})
+            items.append(RestoredItem(NAME, f"{role}: {key}", restored=False, reason=reason, command=command))
+    if ours:
+        call = partial(task.member.client("iam").untag_role, RoleName=role, TagKeys=ours)
+        items.append(restore(NAME, _tag_part(role), call))
+    elif not items:
+        items.append(RestoredItem(NAME, _tag_part(role), restored=True, reason="found as it was"))
+    return items
+
+
+def _detach(member: Member, role: str, original: Mapping[str, Any]) -> list[RestoredItem]:
+    """Put the policy back as the first incident found it."""
+    what, iam, policy = _policy_part(role), member.client("iam"), _policy(member)
+    try:
+        attached = policy in role_facts(iam, member.pool, role).attached
+    except errors.AwsError as error:
+        if gone(error):
+            return [RestoredItem(NAME, role, restored=True, reason="the role no longer exists")]
+        return [RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True)]
+    if attached and not original.get("attached"):
+        return [restore(NAME, what, partial(iam.detach_role_policy, RoleName=role, PolicyArn=policy))]
+    if not attached and original.get("attached"):
+        command = _command(member, "AttachRolePolicy", {"RoleName": role, "PolicyArn": policy})
+        reason = "it was attached before, and somebody else detached it"
+        return [RestoredItem(NAME, what, restored=False, reason=reason, command=command)]
+    return [RestoredItem(NAME, what, restored=True, reason="found as it was")]
+
+
+def _command(member: Member, operation: str, parameters: Mapping[str, Any]) -> str:
+    return aws_command("iam", operation, parameters, member.target.region)
+
+
+STEP = Step(
+    name=NAME,
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
+    observe=observe,
+    explore=explore,
+    baseline=baseline,
+    further=further,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+)

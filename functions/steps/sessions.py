@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inline policies on the host's role, by the opt-in role: denial for this host, and the end of earlier sessions.
+
+Whoever may write inline policies is administrator of the account, so this is opt-in and kept to one role. Revoking
+sessions hits every host of the role: each gets fresh credentials from its metadata service, but what holds older ones
+(the host's own thief, and any other host until it asks again) is denied everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from functions import names
+from functions.aws import errors
+from functions.aws.command import aws_command
+from functions.context import MemberCredentials
+from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.steps import identity
+from functions.steps.grant import Grant
+from functions.steps.host import Host
+from functions.steps.iam import INSTANCE_ROLE_GRANT, InstanceRole, gone, instance_role
+from functions.steps.opt_in import enter, no_way_in, using
+from functions.steps.reading import read_until
+from functions.steps.step import (
+    Member,
+    Section,
+    Step,
+    Task,
+    UnobservedError,
+    attempt,
+    conclude,
+    failed_part,
+    restore,
+)
+
+NAME = "sessions"
+INLINE, REVOKED = "denied", "revoked"
+EVERY_HOST = "it hits every host that runs as this role"
+
+_ANY_ROLE = (
+    "The role of a host is not known before the host is looked at, and hosts share roles as a rule: no path or tag "
+    "marks one."
+)
+_CONTENT = f"IAM has no key for what an inline policy says: whoever may write one may allow anything. {_ANY_ROLE}"
+GRANTS = (INSTANCE_ROLE_GRANT,)
+IDENTITY_GRANTS = (
+    Grant("iam:PutRolePolicy", "role", _CONTENT),
+    Grant("iam:DeleteRolePolicy", "role", _ANY_ROLE),
+    Grant("iam:GetRolePolicy", "role", f"{_ANY_ROLE} It reads alone."),
+)
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """The host's role, the way in, and when sessions end that were given out before."""
+
+    role: InstanceRole
+    way_in: MemberCredentials | Exception
+    now: str
+
+
+def observe(member: Member) -> None:
+    """Read nothing: the role is not known before the host is."""
+    del member
+
+
+def explore(task: Task) -> Explored | Exception:
+    """Find the host's role, and whether the account has the opt-in role."""
+    entering = task.member.pool.start(partial(enter, task.member))
+    try:
+        role = instance_role(task.member, task.host)
+    except UnobservedError as error:
+        entering.exception()
+        return error
+    now = task.member.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Explored(role, entering.result(), now)
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep the role, and the time before which sessions are denied: what is written can be told by it later."""
+    del host
+    if isinstance(observed, Exception):
+        raise observed
+    if observed.role.name is None or isinstance(observed.way_in, Exception):
+        return {"roles": {}}
+    return {"roles": {observed.role.name: {"before": observed.now}}}
+
+
+def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+    """Keep the same of a role that could be reached only now."""
+    roles = baseline(host, observed)["roles"]
+    return (next(iter(roles)), {"roles": roles}) if roles and not roles.keys() <= section["roles"].keys() else None
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return a call for each policy; the role is found when the host is contained."""
+    if task.host.profile is None:
+        return ()
+    role = f"role of {task.host.profile.rpartition('/')[2]}"
+    return tuple(
+        PlannedCall(NAME, "PutRolePolicy", _parameters(task, role, purpose, "the time of containment"), "iam")
+        for purpose in _wanted(task)
+    )
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Write the policies that policy asks for on the host's role."""
+    if isinstance(prepared.way_in, Exception):
+        return conclude(NAME, [no_way_in("the opt-in role", prepared.way_in)], {})
+    role = prepared.role.name
+    if role is None:
+        return conclude(NAME, [], {}, nothing=prepared.role.why)
+    before = task.section["roles"][role]["before"]
+    iam = task.member.client("iam")
+    calls = [
+        partial(
+            attempt,
+            _part(role, purpose),
+            partial(using, prepared.way_in, partial(iam.put_role_policy, **_parameters(task, role, purpose, before))),
+        )
+        for purpose in _wanted(task)
+    ]
+    parts = [_told(part) for part in task.member.pool.all(calls)]
+    return conclude(NAME, parts, {"purposes": _wanted(task)})
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read the policies back."""
+    done = {part.what for part in result.parts if part.outcome is StepOutcome.DONE}
+    if not done:
+        return result
+    way_in = enter(task.member)
+    if isinstance(way_in, Exception):
+        return conclude(NAME, [*result.parts, failed_part("reading back", way_in)], result.receipt)
+
+    def wrong() -> list[Part]:
+        return [
+            _not_so(what, found)
+            for role, kept in task.section["roles"].items()
+            for purpose in _wanted(task)
+            if (what := _part(role, purpose)) in done
+            if (found := _read(task.member, way_in, role, purpose)) != _document(task, purpose, kept["before"])
+        ]
+
+    missing = read_until(task.member.clock, wrong, lambda parts: not any(p.error == "NotInEffect" for p in parts))
+    if not missing:
+        return result
+    named = {part.what for part in missing}
+    return conclude(NAME, [*(part for part in result.parts if part.what not in named), *missing], result.receipt)
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Take this incident's policies away, where they say what it wrote."""
+    del now
+    roles: Mapping[str, Mapping[str, str]] = task.section["roles"]
+    if not roles:
+        return ()
+    way_in = enter(task.member)
+    items = [
+        _withdraw(task, way_in, role, purpose, kept["before"])
+        for role, kept in roles.items()
+        for purpose in result.receipt.get("purposes", (INLINE, REVOKED))
+    ]
+    return tuple(items)
+
+
+def _on(options: Mapping[str, Any]) -> bool:
+    return bool(options.get("inline") or options.get("revoke_sessions"))
+
+
+def _wanted(task: Task) -> list[str]:
+    asked = {INLINE: task.options.get("inline"), REVOKED: task.options.get("revoke_sessions")}
+    return [purpose for purpose, wanted in asked.items() if wanted]
+
+
+def _part(role: str, purpose: str) -> str:
+    return f"{role}: {purpose}"
+
+
+def _told(part: Part) -> Part:
+    """Say of a revocation whom it hits beside this host."""
+    if part.outcome is StepOutcome.DONE and part.what.endswith(f": {REVOKED}"):
+        return Part(part.what, part.outcome, EVERY_HOST)
+    return part
+
+
+def _name(member: Member, purpose: str) -> str:
+    return names.incident_policy(member.qualifier, member.incident, purpose)
+
+
+def _parameters(task: Task, role: str, purpose: str, before: str) -> dict[str, Any]:
+    document = json.dumps(_document(task, purpose, before), separators=(",", ":"))
+    return {"RoleName": role, "PolicyName": _name(task.member, purpose), "PolicyDocument": document}
+
+
+def _document(task: Task, purpose: str, before: str) -> Document:
+    return _written(task.member, purpose, before, exempt=task.options.get("ssm", "deny") == "exempt")
+
+
+def _written(member: Member, purpose: str, before: str, *, exempt: bool) -> Document:
+    if purpose == REVOKED:
+        return _denying({"Action": "*"}, {"DateLessThan": {"aws:TokenIssueTime": before}})
+    what = {"NotAction": list(identity.WAY_IN)} if exempt else {"Action": "*"}
+    return _denying(what, {"StringEquals": {"ec2:SourceInstanceARN": member.target.arn}})
+
+
+def _denying(what: Mapping[str, Any], condition: Mapping[str, Any]) -> Document:
+    statement = {"Effect": "Deny", **what, "Resource": "*", "Condition": condition}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _read(member: Member, way_in: MemberCredentials, role: str, purpose: str) -> Document | Exception | None:
+    """Return the policy as it stands, None where there is none, or the error that reading it raised."""
+    read = partial(member.client("iam").get_role_policy, RoleName=role, PolicyName=_name(member, purpose))
+    try:
+        found: Document = using(way_in, read)["PolicyDocument"]
+    except errors.AwsError as error:
+        return None if gone(error) else error
+    return found
+
+
+def _not_so(what: str, found: Document | Exception | None) -> Part:
+    if isinstance(found, Exception):
+        return failed_part(what, found)
+    reason = "not there when read back" if found is None else "says something else when read back"
+    return Part(what, StepOutcome.FAILED, reason, "NotInEffect", transient=True)
+
+
+def _withdraw(task: Task, way_in: MemberCredentials | Exception, role: str, purpose: str, before: str) -> RestoredItem:
+    """Delete one policy if it is there and ours."""
+    member, what = task.member, f"{role}: {_name(task.member, purpose)}"
+    parameters = {"RoleName": role, "PolicyName": _name(member, purpose)}
+    command = aws_command("iam", "DeleteRolePolicy", parameters, member.target.region)
+    if isinstance(way_in, Exception):
+        reason = no_way_in(what, way_in).reason
+        return RestoredItem(NAME, what, restored=False, reason=reason, retry=errors.transient(way_in), command=command)
+    found = _read(member, way_in, role, purpose)
+    if isinstance(found, Exception):
+        return RestoredItem(NAME, what, restored=False, reason=errors.message(found), retry=True, command=command)
+    if found is None:
+        return RestoredItem(NAME, what, restored=True, reason="found as it was")
+    # What policy says about Systems Manager may have changed since.
+    if found not in [_written(member, purpose, before, exempt=exempt) for exempt in (True, False)]:
+        reason = "it says something that Cordon did not write"
+        return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
+    return restore(NAME, what, partial(using, way_in, partial(member.client("iam").delete_role_policy, **parameters)))
+
+
+STEP = Step(
+    name=NAME,
+    grants=GRANTS,
+    release_grants=(),
+    observe=observe,
+    explore=explore,
+    baseline=baseline,
+    further=further,
+    plan=plan,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+    within=identity.NAME,
+    on=_on,
+    identity_grants=IDENTITY_GRANTS,
+)
