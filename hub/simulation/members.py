@@ -19,7 +19,7 @@ _AGE = timedelta(days=30)
 """How long before the simulation begins an instance was launched: any finding about it is younger."""
 
 _STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-_EC2_TRUST = json.dumps(
+EC2_TRUST = json.dumps(
     {
         "Version": "2012-10-17",
         "Statement": [
@@ -110,6 +110,8 @@ class MemberBuilder:
     def _instance(self, spec: Instance) -> None:
         backend = _ec2(spec.account, spec.region)
         subnet = self._subnet(spec.account, spec.region, spec.vpc)
+        if spec.vpc_owner is not None:
+            _shared_by(spec.vpc_owner, backend, subnet)
         enis = [self._eni(backend, subnet, spec, eni) for eni in spec.enis]
         instance = _launch(backend, spec, enis)
         instance.launch_time = self._launched_at
@@ -126,7 +128,7 @@ class MemberBuilder:
             _profile(spec)
             association = backend.associate_iam_instance_profile(instance.id, spec.profile.name)
             instance.iam_instance_profile["Id"] = association.iam_instance_profile.id
-        arns = _target_groups(spec, subnet.vpc_id)
+        arns = _target_groups(spec, subnet.vpc_id, enis)
         if spec.scaling_group:
             _scaling_group(spec, subnet.id, arns)
         if spec.state == "terminated":
@@ -145,6 +147,11 @@ class MemberBuilder:
         )
         made.attach_time = self._launched_at
         made.requester_managed = eni.requester_managed
+        made.source_dest_check = eni.source_dest_check
+        if eni.trunk:
+            made.interface_type = "trunk"
+        if not eni.ipv4:
+            made.private_ip_address, made.private_ip_addresses = None, []
         if spec.managed_by:
             made.operator = {"Managed": True, "Principal": _principal(spec.managed_by)}
         return made
@@ -154,6 +161,13 @@ def _ec2(account: str, region: str) -> Any:
     from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
 
     return ec2_backends[account][region]
+
+
+def _shared_by(owner: str, backend: Any, subnet: Any) -> None:
+    """Let another account own a VPC with what is in it: the corrections read this mark."""
+    acls = [acl for acl in backend.network_acls.values() if acl.vpc_id == subnet.vpc_id]
+    for each in (backend.get_vpc(subnet.vpc_id), subnet, *acls):
+        each.cordon_owner = owner
 
 
 def _authorize(backend: Any, group: Any, rule: Rule, *, egress: bool) -> None:
@@ -231,12 +245,13 @@ def _profile(spec: Instance) -> None:
         return
     backend = iam_backends[spec.account]["aws"]
     if spec.profile.role not in {role.name for role in backend.roles.values()}:
-        backend.create_role(spec.profile.role, _EC2_TRUST, "/", None, "", [], "3600")
+        backend.create_role(spec.profile.role, EC2_TRUST, "/", None, "", [], "3600")
     if spec.profile.name not in backend.instance_profiles:
         backend.create_instance_profile(spec.profile.name, "/", [spec.profile.role])
 
 
-def _target_groups(spec: Instance, vpc_id: str) -> list[str]:
+def _target_groups(spec: Instance, vpc_id: str, enis: list[Any]) -> list[str]:
+    """Register the instance; return the target groups that a scaling group can be attached to."""
     from moto.elbv2.models import elbv2_backends  # noqa: PLC0415 - importing moto is slow
 
     backend = elbv2_backends[spec.account][spec.region]
@@ -245,10 +260,12 @@ def _target_groups(spec: Instance, vpc_id: str) -> list[str]:
         group = next((made for made in backend.target_groups.values() if made.name == each.name), None)
         if group is None:
             group = backend.create_target_group(
-                each.name, vpc_id=vpc_id, protocol="HTTP", port=each.port, target_type="instance"
+                each.name, vpc_id=vpc_id, protocol="HTTP", port=each.port, target_type=each.by
             )
-        group.register([{"Id": spec.id, "Port": each.port}])
-        arns.append(group.arn)
+        target = spec.id if each.by == "instance" else enis[0].private_ip_address
+        group.register([{"Id": target, "Port": each.port}])
+        if each.by == "instance":
+            arns.append(group.arn)
     return arns
 
 
@@ -279,8 +296,10 @@ def _scaling_group(spec: Instance, subnet_id: str, target_group_arns: list[str])
             termination_policies=[],
             tags=[],
         )
+    group = backend.autoscaling_groups[wanted.name]
+    group.desired_capacity = 0  # attaching counts upwards, and a group may be full from the beginning
     backend.attach_instances(wanted.name, [spec.id])
-    backend.autoscaling_groups[wanted.name].desired_capacity = wanted.desired
+    group.desired_capacity = wanted.desired
 
 
 def _launch_configuration(backend: Any, spec: Instance) -> None:

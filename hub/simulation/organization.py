@@ -7,16 +7,21 @@ It works on moto's backends directly: a hundred boto3 calls would take longer th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.simulation.members import MemberBuilder
+from functions import names as deployed
+from hub.simulation.members import EC2_TRUST, MemberBuilder
 from hub.simulation.names import Names
 from hub.simulation.patches import Patches
 from hub.simulation.world_spec import MANAGEMENT, Account, WorldSpec
 
 ROLE_PURPOSES = ("contain", "release")
+IDENTITY = "identity"
+"""The purpose of the opt-in role."""
+
+_DENYING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
 
 
 def build(spec: WorldSpec, names: Names, now: datetime) -> None:
@@ -31,7 +36,8 @@ def build(spec: WorldSpec, names: Names, now: datetime) -> None:
     _build_hub(names)
     for account in accounts:
         # The hub and the forensics account are members too: StackSets reach everyone but the management account.
-        _build_roles(names, account)
+        _build_roles(names, account, (*ROLE_PURPOSES, *((IDENTITY,) if spec.organization.identity_role else ())))
+        _build_identity(names, account, with_profile=spec.organization.identity_role)
     MemberBuilder(spec, now).build()
 
 
@@ -93,7 +99,7 @@ def _build_hub(names: Names) -> None:
     sns_backends[hub][names.home_region].create_topic(names.topic.rpartition(":")[2])
 
 
-def _build_roles(names: Names, account: str) -> None:
+def _build_roles(names: Names, account: str, purposes: Iterable[str]) -> None:
     """Make the member roles that the member stack would make."""
     from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
 
@@ -113,7 +119,7 @@ def _build_roles(names: Names, account: str) -> None:
             },
         ],
     }
-    for purpose in ROLE_PURPOSES:
+    for purpose in purposes:
         iam_backends[account]["aws"].create_role(
             role_name=f"{names.qualifier}-{purpose}",
             assume_role_policy_document=json.dumps(trust),
@@ -123,3 +129,25 @@ def _build_roles(names: Names, account: str) -> None:
             tags=[],
             max_session_duration="3600",
         )
+
+
+def _build_identity(names: Names, account: str, *, with_profile: bool) -> None:
+    """Make what the member stack has for identities: the denial, the restricted group, the quarantined profile.
+
+    What the policies say doesn't matter here: the simulation evaluates no permissions.
+    """
+    from moto.iam.models import ManagedPolicy, iam_backends  # noqa: PLC0415 - importing moto is slow
+
+    make: Any = ManagedPolicy
+    backend: Any = iam_backends[account]["aws"]
+    qualifier, path = names.qualifier, deployed.iam_path(names.qualifier)
+    group = backend.create_group(deployed.restricted_group(qualifier), path)
+    for name in (deployed.member_policy(qualifier, "denial"), deployed.restriction_policy(qualifier)):
+        # by itself: the backend would validate each document, in every account of every simulation
+        policy = make(name, account_id=account, region="us-east-1", path=path, document=_DENYING)
+        backend.managed_policies[policy.arn] = policy
+    backend.attach_group_policy(policy.arn, group.name)
+    if with_profile:
+        empty = deployed.quarantined_role(qualifier)
+        backend.create_role(empty, EC2_TRUST, path, None, "", [], "3600")
+        backend.create_instance_profile(empty, path, [empty])

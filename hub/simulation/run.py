@@ -96,7 +96,13 @@ class Ended:
             "time_to_contain_ms": time_to_contain_ms(incident),
             "round_trips_to_isolated": self.round_trips(incident),
             "release": [
-                {"step": item.step, "what": item.what, "restored": item.restored, "reason": item.reason}
+                {
+                    "step": item.step,
+                    "what": item.what,
+                    "restored": item.restored,
+                    "reason": item.reason,
+                    "command": item.command,
+                }
                 for item in incident.release
             ],
         }

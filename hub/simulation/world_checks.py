@@ -20,6 +20,10 @@ def check_references(spec: WorldSpec) -> Iterator[str]:
     for index, instance in enumerate(spec.instances):
         yield from _region(f"instances[{index}].region", instance.region)
         yield from _account(known, f"instances[{index}].account", instance.account)
+        if instance.vpc_owner is not None:
+            yield from _account(known, f"instances[{index}].vpc_owner", instance.vpc_owner)
+        if not all(eni.ipv4 or eni.ipv6 for eni in instance.enis):
+            yield f"instances[{index}].enis: an interface without ipv4 has ipv6"
     for index, group in enumerate(spec.security_groups):
         yield from _region(f"security_groups[{index}].region", group.region)
         yield from _account(known, f"security_groups[{index}].account", group.account)

@@ -29,6 +29,7 @@ from hub.simulation.world_spec import (
     Organization,
     Profile,
     PublicIp,
+    RegisteredBy,
     Rule,
     ScalingGroup,
     SecurityGroup,
@@ -41,6 +42,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _OU = re.compile(r"/|(/[^/]+)+/?")
+_FLAGS_OF_INTERFACE = ("ipv6", "requester_managed", "ipv4", "trunk", "source_dest_check")
 _NULL = ("", "null", "~", "Null", "NULL")
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's categories of control characters, lone surrogates, line and paragraph separators: AWS takes none."""
@@ -102,11 +104,13 @@ class _Reader:
     def _organization(self, node: Node, path: str) -> Organization:
         account = self._matching(_ACCOUNT, "a 12-digit account id")
         identifier = self._matching(re.compile(r"o-[a-z0-9]{10,32}"), "an organisation id (o-...)")
-        fields = self._fields(node, path, {"id": identifier, "hub": account, "forensics": account})
+        kinds = {"id": identifier, "hub": account, "forensics": account, "identity_role": self._flag}
+        fields = self._fields(node, path, kinds)
         return Organization(
             fields.get("id", DEFAULT_ORGANIZATION),
             fields.get("hub", DEFAULT_HUB),
             fields.get("forensics", DEFAULT_FORENSICS),
+            fields.get("identity_role", False),
         )
 
     def _accounts(self, node: Node, path: str) -> dict[str, Account]:
@@ -135,7 +139,11 @@ class _Reader:
                 "profile": self._optional(self._record(Profile, {"name": self._text, "role": self._text})),
                 "scaling_group": self._optional(self._scaling_group),
                 "target_groups": self._list_of(
-                    self._record(TargetGroup, {"name": self._text, "port": self._number(1)}, ("name",))
+                    self._record(
+                        TargetGroup,
+                        {"name": self._text, "port": self._number(1), "by": self._one_of(get_args(RegisteredBy))},
+                        ("name",),
+                    )
                 ),
                 "lifecycle": self._one_of(get_args(Lifecycle)),
                 "nitro": self._flag,
@@ -143,6 +151,7 @@ class _Reader:
                 "instance_store": self._flag,
                 "managed_by": self._optional(self._text),
                 "tags": self._tags,
+                "vpc_owner": self._optional(self._matching(_ACCOUNT, "a 12-digit account id")),
             },
             ("id", "account", "region"),
         )
@@ -154,7 +163,7 @@ class _Reader:
             count: int = self._number(1)(node, path)
             return (Eni(),) * count
         eni = self._record(
-            Eni, {"groups": self._list_of(self._text), "ipv6": self._flag, "requester_managed": self._flag}, ()
+            Eni, {"groups": self._list_of(self._text), **dict.fromkeys(_FLAGS_OF_INTERFACE, self._flag)}, ()
         )
         enis = tuple(self._list_of(eni)(node, path))
         if not enis:

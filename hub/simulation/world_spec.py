@@ -21,6 +21,7 @@ MANAGEMENT = "101010101010"
 InstanceState = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 PublicIp = Literal["none", "elastic", "auto"]
 Lifecycle = Literal["on-demand", "spot"]
+RegisteredBy = Literal["instance", "ip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Eni:
-    """One network interface; ``groups`` None: the instance's."""
+    """One network interface; ``groups`` None: the instance's. Without ``ipv4`` it is in a subnet of IPv6 alone."""
 
     groups: tuple[str, ...] | None = None
     ipv6: bool = False
     requester_managed: bool = False
+    ipv4: bool = True
+    trunk: bool = False
+    source_dest_check: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,16 @@ class ScalingGroup:
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """A target group that the instance is registered with."""
+    """A target group that the instance is registered with, by its id or by its primary private address."""
 
     name: str
     port: int = 80
+    by: RegisteredBy = "instance"
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One EC2 instance and what hangs on it."""
+    """One EC2 instance and what hangs on it. ``vpc_owner``: the account that shares its VPC with the instance's."""
 
     id: str
     account: str
@@ -91,6 +96,7 @@ class Instance:
     instance_store: bool = False
     managed_by: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    vpc_owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +132,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The organisation and its two special accounts."""
+    """The organisation and its two special accounts. ``identity_role``: whether the opt-in role is in its members."""
 
     id: str = DEFAULT_ORGANIZATION
     hub: str = DEFAULT_HUB
     forensics: str = DEFAULT_FORENSICS
+    identity_role: bool = False
 
 
 @dataclass(frozen=True, slots=True)

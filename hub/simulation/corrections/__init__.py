@@ -10,7 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 from functions.clock import Clock
-from hub.simulation.corrections import groups, instances, interfaces, scaling, snapshots, store, types
+from hub.simulation.corrections import (
+    acls,
+    addresses,
+    console,
+    groups,
+    identity,
+    instances,
+    interfaces,
+    scaling,
+    sharing,
+    snapshots,
+    store,
+    types,
+)
 from hub.simulation.patches import Patches
 
 
@@ -21,8 +34,13 @@ def correct(patches: Patches, clock: Clock) -> None:
     # 1,300 public images with a snapshot each take 50 ms per account and Region, and nobody looks at them.
     patches.replace(AmiBackend, "_load_amis", _nothing)
     interfaces.correct(patches)
+    addresses.correct(patches)
+    acls.correct(patches)
     groups.correct(patches)
+    identity.correct(patches)
     instances.correct(patches)
+    console.correct(patches)
+    sharing.correct(patches)
     types.correct(patches)
     snapshots.correct(patches, clock)
     scaling.correct(patches)

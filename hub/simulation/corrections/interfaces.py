@@ -35,6 +35,23 @@ def correct(patches: Patches) -> None:
     associated = vars(NetworkInterface)["association"].fget
     patches.replace(NetworkInterface, "association", property(lambda eni: associated(eni) or None))
     patches.replace(ElasticNetworkInterfaces, "modify_network_interface_attribute", modify)
+    describe_original = ElasticNetworkInterfaces.describe_network_interfaces
+
+    def describe(response: Any) -> Any:
+        found: Any = describe_original(response)
+        for eni in found.result["NetworkInterfaces"]:
+            _tell_association(eni)
+        return found
+
+    patches.replace(ElasticNetworkInterfaces, "describe_network_interfaces", describe)
+
+
+def _tell_association(eni: Any) -> None:
+    """Tell of the primary address which public one stands for it, as DescribeInstances does already."""
+    for address in eni.private_ip_addresses:
+        address.pop("Association", None)
+        if eni.association and address["PrivateIpAddress"] == eni.private_ip_address:
+            address["Association"] = eni.association
 
 
 def _modify(response: Any) -> None:

@@ -14,15 +14,17 @@ from hub.simulation.patches import Patches
 
 
 def correct(patches: Patches) -> None:
-    """Replace standby, attach and detach, and the deregistration of targets."""
+    """Replace standby, attach, detach and scale-in protection, and what target groups say of who leaves them."""
     from moto.autoscaling.models import AutoScalingBackend  # noqa: PLC0415 - importing moto is slow
-    from moto.elbv2.models import FakeTargetGroup  # noqa: PLC0415
+    from moto.elbv2.models import ELBv2Backend, FakeTargetGroup  # noqa: PLC0415
 
     patches.replace(AutoScalingBackend, "enter_standby_instances", _enter_standby)
     patches.replace(AutoScalingBackend, "exit_standby_instances", _exit_standby)
     patches.replace(AutoScalingBackend, "detach_instances", _detach)
     patches.replace(AutoScalingBackend, "attach_instances", _attach)
+    patches.replace(AutoScalingBackend, "set_instance_protection", _protect)
     patches.replace(FakeTargetGroup, "deregister", _deregister)
+    patches.replace(ELBv2Backend, "describe_target_health", _describe_target_health(ELBv2Backend))
 
 
 def _refusal(message: str) -> Exception:
@@ -72,13 +74,21 @@ def _leave(backend: Any, group: Any, states: Sequence[Any], *, decrement: bool) 
     for arn in group.target_group_arns:
         target_group = backend.elbv2_backend.target_groups[arn]
         for state in states:
-            target_group.targets.pop(state.instance.id, None)
+            registered = target_group.targets.pop(state.instance.id, None)
+            if registered is not None:
+                target_group.deregistered_targets[state.instance.id] = registered
 
 
 def _join(backend: Any, group: Any, states: Sequence[Any]) -> None:
     for arn in group.target_group_arns:
         target_group = backend.elbv2_backend.target_groups[arn]
         target_group.register([{"Id": state.instance.id, "Port": target_group.port} for state in states])
+
+
+def _replace(backend: Any, group: Any, count: int) -> None:
+    present = list(group.instance_states)
+    group.replace_autoscaling_group_instances(count, group.get_propagated_tags())
+    _join(backend, group, [state for state in group.instance_states if state not in present])
 
 
 def _enter_standby(backend: Any, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Any]:
@@ -91,7 +101,7 @@ def _enter_standby(backend: Any, group_name: str, instance_ids: list[str], shoul
     for state in states:
         state.lifecycle_state = "Standby"
     if not should_decrement:
-        group.replace_autoscaling_group_instances(len(states), group.get_propagated_tags())
+        _replace(backend, group, len(states))
     return [EnterStandbyActivity(state.instance, before) for state in states]
 
 
@@ -124,7 +134,7 @@ def _detach(backend: Any, group_name: str, instance_ids: list[str], should_decre
     for state in states:
         backend.ec2_backend.delete_tags([state.instance.id], {ASG_NAME_TAG: group.name})
     if not should_decrement:
-        group.replace_autoscaling_group_instances(len(states), group.get_propagated_tags())
+        _replace(backend, group, len(states))
     return [DetachInstanceActivity(state.instance) for state in states]
 
 
@@ -148,6 +158,38 @@ def _attach(backend: Any, group_name: str, instance_ids: list[str]) -> None:
         states.append(InstanceState(instance, protected_from_scale_in=protected, autoscaling_group=group))
     group.instance_states.extend(states)
     _join(backend, group, states)
+
+
+def _protect(backend: Any, group_name: str, instance_ids: list[str], protected_from_scale_in: bool | None) -> None:
+    group = _group(backend, group_name)
+    states = _members(group, instance_ids, None)
+    for state in states:
+        if state.lifecycle_state not in ("InService", "EnteringStandby", "Standby"):
+            raise _refusal(f"The instance {state.instance.id} is not in InService or EnteringStandby or Standby.")
+    for state in states:
+        state.protected_from_scale_in = protected_from_scale_in
+
+
+def _describe_target_health(backend_class: Any) -> Any:
+    """Return the description that also lists, where all targets are asked for, those that are draining."""
+    original = backend_class.describe_target_health
+
+    def describe(backend: Any, target_group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
+        from moto.elbv2.models import FakeHealthStatus  # noqa: PLC0415 - importing moto is slow
+
+        found = original(backend, target_group_arn, targets)
+        group = backend.target_groups[target_group_arn]
+        leaving = {} if targets else group.deregistered_targets
+        told = ("Target.DeregistrationInProgress", "Target deregistration is in progress")
+        return [
+            *found,
+            *(
+                FakeHealthStatus(each["Id"], each["Port"], group.health_check_port, "draining", *told)
+                for each in leaving.values()
+            ),
+        ]
+
+    return describe
 
 
 def _deregister(target_group: Any, targets: list[dict[str, Any]]) -> None:
