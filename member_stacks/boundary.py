@@ -46,7 +46,14 @@ def boundary(props: MemberProps, grants: Iterable[Grant]) -> Document:
         {
             "Sid": "NothingOfItsOwn",
             "Effect": "Deny",
-            "NotAction": ["iam:Get*", "iam:List*", "iam:PassRole"],
+            # Membership of the one group is what restricts a user, and lifts that again; the roles' grants name it.
+            "NotAction": [
+                "iam:AddUserToGroup",
+                "iam:Get*",
+                "iam:List*",
+                "iam:PassRole",
+                "iam:RemoveUserFromGroup",
+            ],
             "Resource": ours,
         },
         {

@@ -8,30 +8,36 @@ never ``iam:PutRolePolicy``, which would make whoever holds it administrator of 
 The comparison is StringEquals, for which a tag's ``*`` is a letter like any other: ArnEquals would take it for every
 instance. One statement for each tag, so that a tag that isn't there voids its own statement and no other; and a default
 that is no instance's ARN, so that it can't match.
+
+Systems Manager is denied by a tag of its own: where it is the investigators' way in, that tag is not written.
 """
 
 from __future__ import annotations
 
 from functions import names
+from functions.steps.identity import WAY_IN
 from member_stacks.document import Document, document
 
 NONE = "none"
-WAY_IN = ("ec2messages:*", "ssm:*", "ssmmessages:*")
-"""What the investigators' way in by Systems Manager needs of the host itself."""
 
 
 def denial(qualifier: str) -> Document:
-    """Return the document."""
+    """Return the document: for each slot two statements, all but the way in by one tag, the way in by another."""
     return document(
         {
             "Effect": "Deny",
-            "NotAction": list(WAY_IN),
+            **what,
             "Resource": "*",
-            "Condition": {
-                "StringEquals": {
-                    "ec2:SourceInstanceARN": f"${{aws:PrincipalTag/{names.denied_tag(qualifier, number)}, '{NONE}'}}"
-                }
-            },
+            "Condition": {"StringEquals": {"ec2:SourceInstanceARN": named(key)}},
         }
         for number in range(1, names.DENIED_TAGS + 1)
+        for what, key in (
+            ({"NotAction": list(WAY_IN)}, names.denied_tag(qualifier, number)),
+            ({"Action": list(WAY_IN)}, names.denied_way_in_tag(qualifier, number)),
+        )
     )
+
+
+def named(key: str) -> str:
+    """Return IAM's variable for the instance that one of the role's tags names."""
+    return f"${{aws:PrincipalTag/{key}, '{NONE}'}}"

@@ -6,6 +6,7 @@ Partition and account are CloudFormation's pseudo parameters: the same text is r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,11 @@ from functions.steps.grant import Grant
 
 Statement = Mapping[str, Any]
 Document = Mapping[str, Any]
+
+POLICY_LIMIT = 6_144
+"""Characters that a managed policy may have, white space not counted (IAM quotas)."""
+ATTACHED_LIMIT = 10
+"""Managed policies that a role may have (IAM quotas)."""
 
 _PARTITION = "arn:${AWS::Partition}"
 _WITHOUT_ACCOUNT = ("snapshot",)
@@ -37,24 +43,34 @@ def iam_arn(resource: str, account: str = "${AWS::AccountId}") -> str:
     return f"{_PARTITION}:iam::{account}:{resource}"
 
 
-def arn_of(grant: Grant) -> str:
+_BETWEEN = {"autoscaling": ":", "elasticloadbalancing": "/"}
+"""What stands between kind and name in the ARNs of other services (service authorization reference)."""
+_GLOBAL = ("iam",)
+"""Services without Regions: the Region that a call asks for is not where they are."""
+
+
+def arn_of(grant: Grant, qualifier: str) -> str:
     """Return the ARN that a grant is for: every resource of its kind in the account, or the one that it names."""
     if grant.resource == "*":
         return "*"
-    if grant.action.startswith("iam:"):
-        return iam_arn(grant.resource if "/" in grant.resource else f"{grant.resource}/*")
+    if grant.service == "iam":
+        one = grant.resource.replace("{qualifier}", qualifier)
+        return iam_arn(one if "/" in one else f"{one}/*")
+    if grant.service != "ec2":
+        between = _BETWEEN[grant.service]
+        return f"{_PARTITION}:{grant.service}:*:${{AWS::AccountId}}:{grant.resource}{between}*"
     owner = "*" if grant.any_owner else "" if grant.resource in _WITHOUT_ACCOUNT else "${AWS::AccountId}"
     return f"{_PARTITION}:ec2:*:{owner}:{grant.resource}/*"
 
 
 def conditions_of(grant: Grant, qualifier: str) -> dict[str, dict[str, Any]]:
     """Return a grant's conditions as IAM has them."""
-    tag = names.incident_tag(qualifier)
+
+    def named(text: str) -> str:
+        return text.replace("{incident_tag}", names.incident_tag(qualifier)).replace("{qualifier}", qualifier)
+
     found = {
-        operator: {
-            key.replace("{incident_tag}", tag): _values(value.replace("{incident_tag}", tag) for value in values)
-            for key, values in keys.items()
-        }
+        operator: {named(key): _values(map(named, values)) for key, values in keys.items()}
         for operator, keys in grant.conditions.items()
     }
     return {operator: dict(sorted(keys.items())) for operator, keys in sorted(found.items())}
@@ -66,9 +82,10 @@ def statements_of(grants: Iterable[Grant], *, qualifier: str, regions: Iterable[
     The Regions narrow them all, so they are said once, by a denial: said in each statement, the Regions of a large
     organisation alone would outgrow a managed policy.
     """
+    granted = list(grants)
     actions: list[tuple[dict[str, dict[str, Any]], str, list[str]]] = []
-    for grant in grants:
-        condition, arn = conditions_of(grant, qualifier), arn_of(grant)
+    for grant in granted:
+        condition, arn = conditions_of(grant, qualifier), arn_of(grant, qualifier)
         together = next((each for each in actions if each[:2] == (condition, arn)), None)
         if together is None:
             actions.append((condition, arn, [grant.action]))
@@ -84,7 +101,7 @@ def statements_of(grants: Iterable[Grant], *, qualifier: str, regions: Iterable[
     elsewhere = {
         "Sid": "NoOtherRegion",
         "Effect": "Deny",
-        "Action": "ec2:*",
+        "Action": [f"{service}:*" for service in sorted({grant.service for grant in granted} - set(_GLOBAL))],
         "Resource": "*",
         "Condition": {"StringNotEquals": {"aws:RequestedRegion": list(regions)}},
     }
@@ -92,6 +109,32 @@ def statements_of(grants: Iterable[Grant], *, qualifier: str, regions: Iterable[
         elsewhere,
         *_allowing(statements),
     ]
+
+
+def documents(statements: Iterable[Statement]) -> list[Document]:
+    """Return as few documents as these statements fit into, in their order, each within what a managed policy holds.
+
+    A denial in one of them holds for all, since all are attached to the same role.
+    """
+    found: list[list[Statement]] = [[]]
+    for statement in statements:
+        if found[-1] and characters(document([*found[-1], statement])) > POLICY_LIMIT:
+            found.append([])
+        found[-1].append(statement)
+    return [document(each) for each in found]
+
+
+def characters(written: Document) -> int:
+    """Return how long a document is for IAM at most: pseudo parameters are longer than what they stand for."""
+    return len(json.dumps(_unsubstituted(written), separators=(",", ":")))
+
+
+def _unsubstituted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if list(value) == ["Fn::Sub"]:
+            return value["Fn::Sub"]
+        return {key: _unsubstituted(each) for key, each in value.items()}
+    return [_unsubstituted(each) for each in value] if isinstance(value, list) else value
 
 
 def _allowing(statements: Iterable[tuple[dict[str, dict[str, Any]], list[str], list[str]]]) -> list[Statement]:

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from functions import names
-from functions.steps.grant import Conditions, Grant
-from functions.steps.registry import Needed, contain_grants, release_grants
+from functions.steps.grant import Conditions, Grant, reading
+from functions.steps.registry import Needed, contain_grants, identity_grants, release_grants
 from member_stacks.document import narrowed
-from member_stacks.identity import identity_grants
 
 QUALIFIER = "cordon"
 """The page shows names as the usual deployment has them."""
@@ -25,9 +24,10 @@ AWS's service authorization reference.
 Three things narrow every row, and are not repeated:
 
 - the Regions of the deployment (`aws:RequestedRegion`; IAM itself has none);
-- the session policy: the one instance of the incident, the finding's Region, the actions of the mode; of interfaces,
-  volumes, groups and snapshots those of the account. The function chooses it, so it holds mistakes and stolen
-  sessions, not somebody who runs code in the function's place: to them only the columns below apply;
+- the session policy: the one instance of the incident, the finding's Region, the actions of the mode; of everything
+  else (interfaces, volumes, groups, ACLs, scaling groups, target groups, roles, users) what the account has. The
+  function chooses it, so it holds mistakes and stolen sessions, not somebody who runs code in the function's place: to
+  them only the columns below apply;
 - the permission boundary: nothing of Cordon's own IAM path, no further role, no snapshot to any account but forensics.
 
 `{incident}` stands for the incident that the session was opened for. It is the session's tag `{tag}`, which
@@ -42,8 +42,8 @@ the deployment's qualifier.
 """
 
 _ROLES = {
-    names.CONTAIN: "Role, with a managed policy of the same name.",
-    names.RELEASE: "Role, with a managed policy of the same name.",
+    names.CONTAIN: "Role, with a managed policy of the same name, and further ones (`-2`) where one does not hold all.",
+    names.RELEASE: "Role, with a managed policy of the same name, and further ones (`-2`) where one does not hold all.",
     names.IDENTITY: "Role, with a managed policy of the same name; opt-in.",
 }
 
@@ -55,9 +55,10 @@ Assumed by the intake function alone. In `observe` and `approve` the session pol
 Assumed by the release function alone.
 """,
     names.IDENTITY: """\
-Made only where the deployment asks for it (`rollout.identity`), and assumed by the intake function alone. No option
-uses it yet: it is for inline denial and for swapping the instance profile, and whoever may write an inline policy is in
-effect administrator of the account. The denial that Cordon ships as a managed policy needs none of this.
+Made only where the deployment asks for it (`rollout.identity`), and assumed by the intake function and the release
+function. It is for inline denial, for revoking sessions and for swapping the instance profile, and whoever may write an
+inline policy is in effect administrator of the account. The denial that Cordon ships as a managed policy needs none of
+this.
 """,
 }
 
@@ -67,7 +68,7 @@ def render() -> str:
     roles = {
         names.CONTAIN: contain_grants(),
         names.RELEASE: release_grants(),
-        names.IDENTITY: identity_grants(QUALIFIER),
+        names.IDENTITY: identity_grants(),
     }
     tag = names.incident_tag(QUALIFIER)
     parts = [
@@ -111,7 +112,7 @@ _COLUMNS = ("action", "resource", "needed by", "narrowed by", "why not narrower"
 
 def _order(needed: Needed) -> tuple[bool, str, str]:
     grant = needed.grant
-    return (":Describe" in grant.action or ":Get" in grant.action, grant.action, grant.resource)
+    return (reading(grant.action), grant.action, grant.resource)
 
 
 def _counted(name: str, grants: Sequence[Needed]) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ def _row(needed: Needed) -> tuple[str, ...]:
 def _resource(grant: Grant) -> str:
     if grant.resource == "*":
         return "any"
-    return f"`{grant.resource}`" + (", any owner's" if grant.any_owner else "")
+    return f"`{_shown(grant.resource)}`" + (", any owner's" if grant.any_owner else "")
 
 
 def _conditions(conditions: Conditions) -> str:
@@ -161,7 +162,11 @@ def _verb(operator: str, values: tuple[str, ...]) -> str:
 
 def _shown(text: str) -> str:
     tag = names.incident_tag(QUALIFIER)
-    text = text.replace("{incident_tag}", tag).replace(f"${{aws:PrincipalTag/{tag}}}", "{incident}")
+    text = (
+        text.replace("{incident_tag}", tag)
+        .replace("{qualifier}", QUALIFIER)
+        .replace(f"${{aws:PrincipalTag/{tag}}}", "{incident}")
+    )
     return text.replace("${AWS::Partition}", "PARTITION").replace("${AWS::AccountId}", "ACCOUNT")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may become a member role: one function of the hub, for one incident, and it has to say which.
+"""Who may become a member role: a function of the hub, for one incident, and it has to say which.
 
 The incident's id is the session's name, its SourceIdentity and its tag, all three the same: the first two tell
 CloudTrail, the tag is what the role's own permissions are bound to.
@@ -19,16 +19,18 @@ LIMIT = 2_048
 _SAID = "${sts:SourceIdentity}"
 
 
-def trust(props: MemberProps, function: str) -> Document:
-    """Return the trust policy that lets the hub's function of that name in.
+def trust(props: MemberProps, *functions: str) -> Document:
+    """Return the trust policy that lets the hub's functions of these names in.
 
     Each action has the conditions whose keys the service authorization reference lists for it: ExternalId and session
     name are there when the role is assumed, not when the session is tagged or its SourceIdentity set.
     """
-    hub = names.iam_path(props.qualifier) + names.hub_role(props.qualifier, function)
+    path = names.iam_path(props.qualifier)
+    hub = [f"role{path}{names.hub_role(props.qualifier, function)}" for function in functions]
+    callers = [substituted(iam_arn(each, props.hub_account)) for each in hub]
     tag = names.incident_tag(props.qualifier)
     caller = {
-        "aws:PrincipalArn": substituted(iam_arn(f"role{hub}", props.hub_account)),
+        "aws:PrincipalArn": callers[0] if len(callers) == 1 else callers,
         "aws:PrincipalOrgID": props.organization,
     }
     only_that_tag = {"ForAllValues:StringEquals": {"aws:TagKeys": tag}}

@@ -19,14 +19,15 @@ class Involved:
     kind       EC2's resource type; empty: told by each id's prefix
     ids        JMESPath of the ids in the parameters; empty: the call makes it, or doesn't name it
     via        ``volumes``: the volumes of the instance that ``ids`` names; ``devices``: those at the devices that it
-               names; ``host``: the instance at the other end, if any; ``attachment``: the interface of an attachment
+               names; ``host``: the instance at the other end, if any; ``attachment``: the interface of an attachment;
+               ``linked``: what an association joins, if it joins something of this kind
     made       the call makes it, so that the tags of the request are its own
     attribute  the attribute that the call changes is this resource's
     """
 
     kind: str
     ids: str = ""
-    via: Literal["", "volumes", "devices", "host", "attachment"] = ""
+    via: Literal["", "volumes", "devices", "host", "attachment", "linked"] = ""
     made: bool = False
     attribute: bool = False
 
@@ -44,15 +45,26 @@ _VOLUME = Involved("volume", "VolumeId")
 _SNAPSHOT = (Involved("snapshot", "SnapshotId"),)
 _ANYTHING = (Involved("", "Resources[]"),)
 
+_ACL = Involved("network-acl", "NetworkAclId")
+
 INVOLVED: Mapping[str, tuple[Involved, ...]] = {
+    "DescribeAddresses": (),
+    "DescribeIamInstanceProfileAssociations": (),
+    "DescribeInstanceTypes": (),
     "DescribeInstances": (),
+    "DescribeNetworkAcls": (),
     "DescribeNetworkInterfaces": (),
+    "DescribeRouteTables": (),
     "DescribeSecurityGroupRules": (),
     "DescribeSecurityGroups": (),
     "DescribeSnapshots": (),
     "DescribeTags": (),
+    "DescribeTransitGatewayVpcAttachments": (),
     "DescribeVolumes": (),
+    "DescribeVpcs": (),
     "DescribeInstanceAttribute": (_INSTANCE,),
+    "GetConsoleOutput": (_INSTANCE,),
+    "GetConsoleScreenshot": (_INSTANCE,),
     "ModifyInstanceAttribute": (
         Involved("instance", "InstanceId", attribute=True),
         Involved("security-group", "Groups[]"),
@@ -93,7 +105,19 @@ INVOLVED: Mapping[str, tuple[Involved, ...]] = {
     "DeleteNetworkInterface": (_INTERFACE,),
     "AttachVolume": (_INSTANCE, _VOLUME),
     "DetachVolume": (_INSTANCE, _VOLUME),
-    "AssociateAddress": (Involved("elastic-ip", "AllocationId"), _INSTANCE, _INTERFACE),
+    "AssociateAddress": (
+        Involved("elastic-ip", "AllocationId"),
+        _INSTANCE,
+        _INTERFACE,
+        Involved("instance", "NetworkInterfaceId", via="host"),
+    ),
+    "DisassociateAddress": (
+        Involved("elastic-ip", "AssociationId", via="linked"),
+        Involved("network-interface", "AssociationId", via="linked"),
+    ),
+    "ReplaceIamInstanceProfileAssociation": (Involved("instance", "AssociationId", via="linked"),),
+    "CreateNetworkAclEntry": (_ACL,),
+    "DeleteNetworkAclEntry": (_ACL,),
     "CreateReplaceRootVolumeTask": (
         _INSTANCE,
         _made("replace-root-volume-task"),
@@ -106,7 +130,11 @@ INVOLVED: Mapping[str, tuple[Involved, ...]] = {
     "RebootInstances": _INSTANCES,
 }
 
+PROFILES: Mapping[str, str] = {"ReplaceIamInstanceProfileAssociation": "IamInstanceProfile"}
+"""Operation -> JMESPath of the profile that it gives to an instance, which takes iam:PassRole for its role."""
+
 ID_PREFIXES: Mapping[str, str] = {
+    "acl": "network-acl",
     "ami": "image",
     "eipalloc": "elastic-ip",
     "eni": "network-interface",

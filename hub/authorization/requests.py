@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One EC2 call becomes everything that EC2 asks IAM for it: each resource involved, with what is known of it.
+"""One call becomes everything that its service asks IAM for it: each resource involved, with what is known of it.
 
 The lab enforces the members' policies with this, and the tests prove them with it, so it must never let anything
 through silently: an operation that isn't in the table is an error, and so is an id of an unknown kind.
@@ -13,7 +13,8 @@ from typing import Any
 
 import jmespath
 
-from hub.authorization.involved import ATTRIBUTES, ID_PREFIXES, INVOLVED, WITHOUT_ACCOUNT, Involved
+from hub.authorization.elsewhere import ELSEWHERE, GLOBAL_REGIONS, IAM_PREFIXES, KEYS, PATTERNS, TAGGED
+from hub.authorization.involved import ATTRIBUTES, ID_PREFIXES, INVOLVED, PROFILES, WITHOUT_ACCOUNT, Involved
 
 Context = Mapping[str, str | tuple[str, ...]]
 Tags = Callable[[str], Mapping[str, str]]
@@ -23,10 +24,10 @@ NOT_NAMED = "*"
 
 
 class UnknownOperationError(Exception):
-    """There is no telling what EC2 asks IAM for this call: ``operation``, and why not."""
+    """There is no telling what a service asks IAM for this call: ``operation``, and why not."""
 
-    def __init__(self, operation: str, why: str) -> None:
-        super().__init__(f"ec2:{operation}: {why}")
+    def __init__(self, operation: str, why: str, service: str = "ec2") -> None:
+        super().__init__(f"{service}:{operation}: {why}")
         self.operation = operation
 
 
@@ -47,14 +48,21 @@ def _none(_: str) -> Mapping[str, str]:
     return {}
 
 
+def _unknown(_: str, __: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a call is made, and what EC2 knows there that the call doesn't say.
+    """Where a call is made, and what AWS knows there that the call doesn't say.
 
     owner       id of a resource -> the account that owns it, where it is another (a shared VPC and its groups)
     volumes     id of an instance -> its volumes: device -> volume id
     host        id of a network interface, or of an attachment -> the instance at its end
     attachment  id of an attachment -> the network interface at its end
+    linked      id of an association (of an address, of an instance profile) -> what it joins: type -> id
+    arn         type and name of something of another service -> its ARN, where there is one of that name
+    passed      ARN of an instance profile -> the ARN of its role, where it has one
     """
 
     partition: str
@@ -64,19 +72,29 @@ class Place:
     volumes: Callable[[str], Mapping[str, str]] = field(default=_none)
     host: Callable[[str], str | None] = field(default=_nobody)
     attachment: Callable[[str], str | None] = field(default=_nobody)
+    linked: Callable[[str], Mapping[str, str]] = field(default=_none)
+    arn: Callable[[str, str], str | None] = field(default=_unknown)
+    passed: Callable[[str], str | None] = field(default=_nobody)
 
 
-def requests_of(operation: str, parameters: Mapping[str, Any], place: Place, tags: Tags) -> tuple[Request, ...]:
-    """Return every question that EC2 asks IAM for one call; raise UnknownOperationError for what isn't known.
+def requests_of(
+    operation: str, parameters: Mapping[str, Any], place: Place, tags: Tags, service: str = "ec2"
+) -> tuple[Request, ...]:
+    """Return every question that a service asks IAM for one call; raise UnknownOperationError for what isn't known.
 
-    ``parameters`` as boto3 takes them; ``tags`` tells the tags that a resource has before the call.
+    ``parameters`` and ``service`` as boto3 takes them; ``tags`` tells the tags that a resource has before the call: of
+    EC2's by its id, of others by its ARN.
     """
+    if service != "ec2":
+        return tuple(_of_another(IAM_PREFIXES.get(service, service), operation, parameters, (place, tags)))
     if operation not in INVOLVED:
         raise UnknownOperationError(operation, "not in the table of operations")
     everywhere = {"aws:RequestedRegion": place.region, "ec2:Region": place.region}
     if not INVOLVED[operation]:
         return (Request(f"ec2:{operation}", "*", everywhere),)
-    return tuple(
+    profile = _profile(operation, parameters, place)
+    given = {"ec2:NewInstanceProfile": profile} if profile else {}
+    asked = tuple(
         request
         for involved in INVOLVED[operation]
         for kind, name in _resources(operation, involved, parameters, place)
@@ -85,12 +103,58 @@ def requests_of(operation: str, parameters: Mapping[str, Any], place: Place, tag
             involved,
             parameters,
             (kind, _arn(kind, name, place)),
-            {
-                **everywhere,
-                **_resource_tags({} if name == NOT_NAMED else tags(name)),
-            },
+            {**everywhere, **given, **_resource_tags({} if name == NOT_NAMED else tags(name))},
         )
     )
+    return (*asked, *_passing(profile, place))
+
+
+def _profile(operation: str, parameters: Mapping[str, Any], place: Place) -> str | None:
+    """Return the ARN of the instance profile that a call gives to an instance: it may be told by name alone."""
+    if operation not in PROFILES:
+        return None
+    told = jmespath.search(PROFILES[operation], parameters) or {}
+    return str(told["Arn"]) if "Arn" in told else _of_name("instance-profile", str(told.get("Name", "")), place)
+
+
+def _passing(profile: str | None, place: Place) -> Iterator[Request]:
+    """Ask for the right to pass the role of a profile: a profile without a role passes none."""
+    if profile is not None and (role := place.passed(profile)):
+        service = "ec2.amazonaws.com" + (".cn" if place.partition == "aws-cn" else "")
+        yield Request("iam:PassRole", role, {"aws:RequestedRegion": place.region, "iam:PassedToService": service})
+
+
+def _of_another(
+    service: str, operation: str, parameters: Mapping[str, Any], known: tuple[Place, Tags]
+) -> Iterator[Request]:
+    action, (place, tags) = f"{service}:{operation}", known
+    if action not in ELSEWHERE:
+        raise UnknownOperationError(operation, "not in the table of operations", service)
+    region = GLOBAL_REGIONS.get(place.partition, place.region) if service == "iam" else place.region
+    context = {"aws:RequestedRegion": region, **_keys(action, parameters)}
+    if not ELSEWHERE[action]:
+        yield Request(action, NOT_NAMED, context)
+    for named in ELSEWHERE[action]:
+        for name in _listed(jmespath.search(named.ids, parameters)):
+            arn = _of_name(named.kind, name, place) if named.kind in PATTERNS else name
+            yield Request(
+                action, arn, {**context, **(_resource_tags(tags(arn), service) if named.kind in TAGGED else {})}
+            )
+
+
+def _of_name(kind: str, name: str, place: Place) -> str:
+    made_up = PATTERNS[kind].format(partition=place.partition, account=place.account, region=place.region, name=name)
+    return place.arn(kind, name) or made_up
+
+
+def _keys(action: str, parameters: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, str | tuple[str, ...]] = {}
+    for key, path in KEYS.get(action, {}).items():
+        value = jmespath.search(path, parameters)
+        if value:
+            found[key] = tuple(sorted(value)) if isinstance(value, list) else str(value)
+    pairs = _listed(parameters.get("Tags"))
+    return {**found, **{f"aws:RequestTag/{pair['Key']}": str(pair["Value"]) for pair in pairs}}
 
 
 def _asked(
@@ -124,6 +188,10 @@ def _resources(
                 yield involved.kind, host
         elif involved.via == "attachment":
             yield involved.kind, place.attachment(name) or NOT_NAMED
+        elif involved.via == "linked":
+            joined = place.linked(name)
+            if involved.kind in joined or not joined:
+                yield involved.kind, joined.get(involved.kind, NOT_NAMED)
         else:
             yield involved.kind or _kind(operation, name), name
 
@@ -140,8 +208,8 @@ def _arn(kind: str, name: str, place: Place) -> str:
     return f"arn:{place.partition}:ec2:{place.region}:{owner}:{kind}/{name}"
 
 
-def _resource_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    return {f"{service}:ResourceTag/{key}": value for key, value in tags.items() for service in ("aws", "ec2")}
+def _resource_tags(tags: Mapping[str, str], service: str = "ec2") -> dict[str, str]:
+    return {f"{prefix}:ResourceTag/{key}": value for key, value in tags.items() for prefix in ("aws", service)}
 
 
 def _given_tags(operation: str, kind: str, parameters: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:

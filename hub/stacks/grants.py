@@ -124,14 +124,15 @@ def looking_up(scope: Construct, settings: DeploymentSettings) -> Granted:
 
 
 def entering(scope: Construct, settings: DeploymentSettings, *, purpose: str) -> Granted:
-    """Allow assuming one kind of member role, in accounts of this organisation."""
+    """Allow assuming one kind of member role, and the opt-in one where it is made, in accounts of this organisation."""
     qualifier = settings.qualifier
+    purposes = (purpose, names.IDENTITY) if settings.rollout.identity else (purpose,)
     return _open(
         scope,
         "Members",
         ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
-        [f"iam::*:role{names.iam_path(qualifier)}{names.member_role(qualifier, purpose)}"],
-        because="Any account of the organisation may have a finding; the role is named, and trusts this one alone.",
+        [f"iam::*:role{names.iam_path(qualifier)}{names.member_role(qualifier, each)}" for each in purposes],
+        because="Any account of the organisation may have a finding; the roles are named, and say whom they trust.",
         conditions={"StringEquals": {"aws:ResourceOrgID": settings.organization}},
     )
 

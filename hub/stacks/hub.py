@@ -26,7 +26,7 @@ from hub.stacks.records import Records, RecordsProps
 from hub.stacks.watch import ControlWatch, WatchProps
 
 _INTAKE_ACTIONS = ("BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem")
-_RELEASE_ACTIONS = ("BatchGetItem", "PutItem", "Query", "UpdateItem")
+_RELEASE_ACTIONS = ("BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
 class HubStack(cdk.Stack):

@@ -21,12 +21,14 @@ IAM_CHANGES = (
     "iam:Delete*",
     "iam:Detach*",
     "iam:Put*",
-    "iam:Remove*",
+    "iam:RemoveRole*",
     "iam:Set*",
     "iam:Tag*",
     "iam:Untag*",
     "iam:Update*",
 )
+LETTING_OUT = ("iam:RemoveUser*",)
+"""Who is in the restricted group may be let out of it by a release too."""
 
 
 def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
@@ -47,7 +49,8 @@ def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
     tagging = ("ec2:CreateTags", "ec2:DeleteTags")
     rollout = (principals.STACK_SETS, *break_glass, *deployers)
     return document(
-        deny("TagLock", KEPT, unless=cordon, when=locked),
+        # The opt-in role swaps the profile of a host that is isolated; its own policy lets it do nothing else to it.
+        deny("TagLock", KEPT, unless=(*cordon, principals.member_role(settings, names.IDENTITY)), when=locked),
         deny(
             "IncidentTag",
             (*tagging, "autoscaling:CreateAutoScalingGroup", "autoscaling:CreateOrUpdateTags"),
@@ -79,6 +82,12 @@ def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
                 principals.STACK_SETS,
                 *principals.made_by_anyone(break_glass, deployers),
             ),
+        ),
+        deny(
+            "LettingOut",
+            LETTING_OUT,
+            unless=(*rollout, principals.cdk(settings), principals.member_role(settings, names.RELEASE)),
+            on=(f"arn:*:iam::*:group{path}*",),
         ),
         deny(
             "MemberStacks",

@@ -12,11 +12,12 @@ from functions import names
 from hub.deployment.model import DeploymentSettings
 from hub.stacks.service_control import hub_resources as hub
 from hub.stacks.service_control import principals
-from hub.stacks.service_control.evidence_lock import IAM_CHANGES
+from hub.stacks.service_control.evidence_lock import IAM_CHANGES, LETTING_OUT
 from hub.stacks.service_control.statement import deny, document
 
 _CHANGES = (
     *IAM_CHANGES,
+    *LETTING_OUT,
     "cloudformation:C*",  # cancel, continue, create
     "cloudformation:Delete*",
     "cloudformation:Execute*",
