@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-deploy setup-dev setup-lab demo test lab check format lint types contracts faults figures lock clean
+.PHONY: help setup setup-deploy setup-dev setup-lab demo test lab check format lint types contracts faults figures reference lock clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ faults: setup-dev ## inject every fault at every AWS call of a containment
 
 UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 	pyproject.toml requirements/build.in
+
+reference: setup-dev ## measure the calls of every step and option, and write docs/reference/steps.md
+	@$(BIN)/python -m hub.reference.calls
+	@$(BIN)/python -m hub.reference.steps
 
 figures: setup-dev ## measure the templates, the bundle that ships, and synthesis
 	@$(BIN)/python -m hub.stacks.figures

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from functions.incident.model import Incident
-from hub.cli.incident_story import Account, Telling, tell_incident, tell_network, tell_release
+from hub.cli.incident_story import (
+    Account,
+    Telling,
+    tell_identity,
+    tell_incident,
+    tell_network,
+    tell_release,
+    tell_service,
+)
 from hub.cli.screen import Screen
 from hub.cli.story import findings_of, known
 from hub.demo.checks import Check
@@ -71,7 +79,10 @@ class DemoStory:
             worlds = [("before", play.before), ("contained", play.played[-1].after), ("released", play.released or {})]
             self._screen.heading(incident.id, incident.state.value)
             self._screen.line(incident.reason, indent=2)
-            tell_network(self._screen, self._telling(play, incident, worlds))
+            telling = self._telling(play, incident, worlds)
+            tell_service(self._screen, telling)
+            tell_network(self._screen, telling)
+            tell_identity(self._screen, telling)
             tell_release(self._screen, incident)
         self.checks(checks)
         return checks

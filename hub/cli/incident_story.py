@@ -6,17 +6,29 @@ What is said about the host is read from the simulated cloud; the incident's rec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from functions.containment.verdict import RESIDUAL_RISKS
-from functions.finding.model import Finding
+from functions.finding.model import Finding, Target
 from functions.incident.model import Incident, RestoredItem, StepOutcome
+from functions.steps.registry import STEPS
 from hub.cli.planned import in_words
 from hub.cli.screen import Screen
-from hub.cli.world_facts import Cell, WorldFacts, merged, network_rows, protection_rows, rule_rows, tag_rows
+from hub.cli.world_facts import (
+    Cell,
+    WorldFacts,
+    connection_rows,
+    identity_rows,
+    merged,
+    network_rows,
+    protection_rows,
+    rule_rows,
+    service_rows,
+    tag_rows,
+)
 from hub.simulation.run import time_to_contain_ms
 from hub.simulation.world_spec import WorldSpec
 
@@ -59,6 +71,14 @@ class Telling:
     timed: bool = True
 
 
+_WITHIN = {step.name: step.within for step in STEPS if step.within}
+
+
+def called(step: str) -> str:
+    """Return a step's name for people: an option of another step is told with that one."""
+    return f"{_WITHIN[step]}: {step}" if step in _WITHIN else step
+
+
 def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> None:
     """Print the story; ``brief`` is the head alone."""
     incident = telling.incident
@@ -71,7 +91,7 @@ def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> N
         _tell_steps(screen, incident)
         _tell_facts(screen, telling)
     elif incident.plan:
-        rows = [(call.step, in_words(call)) for call in incident.plan]
+        rows = [(called(call.step), in_words(call)) for call in incident.plan]
         screen.table(("step", "what would be done"), rows, title="Plan")
     risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
     screen.table(("residual risk", "what it means"), risks, title="What is left")
@@ -80,10 +100,17 @@ def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> N
 
 def tell_network(screen: Screen, telling: Telling) -> None:
     """Print what each interface wears in each of the worlds."""
-    worlds = [WorldFacts(world) for _, world in telling.worlds]
-    rows = network_rows(telling.incident.target, worlds)
-    headings = [heading for heading, _ in telling.worlds]
-    _tell_change(screen, "interface", headings, rows, "Network: the groups of each interface")
+    _tell_rows(screen, telling, network_rows, "Network: the groups of each interface", "interface")
+
+
+def tell_service(screen: Screen, telling: Telling) -> None:
+    """Print the host's states in scaling groups and target groups in each of the worlds."""
+    _tell_rows(screen, telling, service_rows, "Service: who sends the host work")
+
+
+def tell_identity(screen: Screen, telling: Telling) -> None:
+    """Print what changed about roles and users in each of the worlds."""
+    _tell_rows(screen, telling, identity_rows, "Identity: role and users")
 
 
 def tell_release(screen: Screen, incident: Incident) -> None:
@@ -91,10 +118,15 @@ def tell_release(screen: Screen, incident: Incident) -> None:
     if not incident.release:
         return
     rows = [
-        (item.step, item.what, "done" if item.restored else "failed", item.reason)
+        (called(item.step), item.what, "done" if item.restored else "failed", item.reason)
         for item in _grouped(incident.release)
     ]
     screen.table(("step", "put back", "outcome", "reason"), rows, title="Release")
+    commands = [(item.what, item.command) for item in incident.release if item.command]
+    if commands:
+        screen.blank()
+        screen.line("Left to a person", indent=2)
+        screen.unfolded(("what", "by which command"), commands)
 
 
 def policy_line(config: Path | None, origin: str | None) -> str:
@@ -136,7 +168,7 @@ def _head(telling: Telling) -> list[tuple[str, object]]:
 def _tell_steps(screen: Screen, incident: Incident) -> None:
     rows: list[tuple[object, ...]] = []
     for step in incident.steps:
-        rows.append((step.name, step.outcome.value, _why(step.reason, step.error)))
+        rows.append((called(step.name), step.outcome.value, _why(step.reason, step.error)))
         rows += [
             ("", part.outcome.value, _why(f"{part.what}: {part.reason}", part.error))
             for part in step.parts
@@ -149,6 +181,7 @@ def _tell_facts(screen: Screen, telling: Telling) -> None:
     incident, target = telling.incident, telling.incident.target
     headings = [heading for heading, _ in telling.worlds]
     worlds = [WorldFacts(world) for _, world in telling.worlds]
+    tell_service(screen, telling)
     tell_network(screen, telling)
     for group in _quarantine_groups(incident):
         found = worlds[-1].group(group)
@@ -157,8 +190,23 @@ def _tell_facts(screen: Screen, telling: Telling) -> None:
             screen.table(("direction", "what", "peer"), rule_rows(found), title=title)
     snapshots = [(each["id"], each["volume"], each["state"]) for each in worlds[-1].snapshots(incident.id)]
     screen.table(("snapshot", "volume", "state"), snapshots, title="Evidence")
+    screen.table(("piece", "SHA-256"), _captured(incident), title="Captured before it is gone")
+    _tell_rows(screen, telling, connection_rows, "Connections: what bears on those that are open")
+    tell_identity(screen, telling)
     _tell_change(screen, "setting", headings, protection_rows(target, worlds), "Protection")
     _tell_change(screen, "tag", headings, tag_rows(target, worlds), "Tags of the instance")
+
+
+def _tell_rows(
+    screen: Screen,
+    telling: Telling,
+    rows: Callable[[Target, Sequence[WorldFacts]], Iterable[Sequence[Cell]]],
+    title: str,
+    what: str = "what",
+) -> None:
+    worlds = [WorldFacts(world) for _, world in telling.worlds]
+    headings = [heading for heading, _ in telling.worlds]
+    _tell_change(screen, what, headings, rows(telling.incident.target, worlds), title)
 
 
 def _tell_change(
@@ -171,6 +219,12 @@ def _tell_change(
 
 def _quarantine_groups(incident: Incident) -> list[str]:
     return [str(step.receipt["group"]) for step in incident.steps if step.receipt.get("group")]
+
+
+def _captured(incident: Incident) -> list[tuple[str, str]]:
+    """Return the files that the record says were kept, with the beginning of their hashes."""
+    files = [each for step in incident.steps for each in (step.receipt.get("files") or {}).values()]
+    return [(str(each["key"]).rpartition("/")[2], f"{each['sha256'][:16]}...") for each in files]
 
 
 def _grouped(items: Sequence[RestoredItem]) -> list[RestoredItem]:

@@ -47,6 +47,11 @@ def _take_away(direction: str) -> Callable[[Parameters], str]:
 
 
 def _swap(parameters: Parameters) -> str:
+    if "ConnectionTrackingSpecification" in parameters:
+        seconds = ", ".join(
+            f"{name} {value} s" for name, value in parameters["ConnectionTrackingSpecification"].items()
+        )
+        return f"shorten connection tracking of {parameters['NetworkInterfaceId']}: {seconds}"
     return f"put {parameters['NetworkInterfaceId']} into {', '.join(parameters['Groups'])} alone"
 
 
@@ -66,6 +71,37 @@ def _attribute(parameters: Parameters) -> str | None:
 
 def _snapshots(parameters: Parameters) -> str:
     return f"take snapshots of every volume of {parameters['InstanceSpecification']['InstanceId']}"
+
+
+def _leave(how: str) -> Callable[[Parameters], str]:
+    def words(parameters: Parameters) -> str:
+        instances, group = ", ".join(parameters["InstanceIds"]), parameters["AutoScalingGroupName"]
+        rest = "wanting one host less" if parameters["ShouldDecrementDesiredCapacity"] else "with a replacement"
+        return f"{how.format(instances=instances, group=group)}, {rest}"
+
+    return words
+
+
+def _deregister(parameters: Parameters) -> str:
+    targets = [f"{each['Id']}:{each['Port']}" if "Port" in each else each["Id"] for each in parameters["Targets"]]
+    return f"deregister {', '.join(targets)} from {parameters['TargetGroupArn']}"
+
+
+def _deny_address(parameters: Parameters) -> str:
+    way = "out" if parameters["Egress"] else "in"
+    peer = parameters.get("CidrBlock") or parameters["Ipv6CidrBlock"]
+    number, acl = parameters["RuleNumber"], parameters["NetworkAclId"]
+    return f"{parameters['RuleAction']} {peer} on the way {way} in {acl}, entry {number}"
+
+
+def _tag_role(parameters: Parameters) -> str:
+    tags = ", ".join(f"{tag['Key']}={tag['Value']}" for tag in parameters["Tags"])
+    return f"tag the {_role(parameters)} with {tags}"
+
+
+def _role(parameters: Parameters) -> str:
+    name = str(parameters["RoleName"])
+    return name if name.startswith("role ") else f"role {name}"
 
 
 def _tags(parameters: Parameters) -> str:
@@ -92,6 +128,7 @@ def _on(setting: Parameters) -> str:
 
 _WORDS: Mapping[str, Callable[[Parameters], str | None]] = {
     "ec2:CreateSecurityGroup": _new_group,
+    "ec2:DeleteSecurityGroup": lambda given: f"delete security group {given['GroupId']}",
     "ec2:AuthorizeSecurityGroupIngress": _let("from"),
     "ec2:AuthorizeSecurityGroupEgress": _let("to"),
     "ec2:RevokeSecurityGroupIngress": _take_away("inbound"),
@@ -100,4 +137,25 @@ _WORDS: Mapping[str, Callable[[Parameters], str | None]] = {
     "ec2:ModifyInstanceAttribute": _attribute,
     "ec2:CreateSnapshots": _snapshots,
     "ec2:CreateTags": _tags,
+    "ec2:CreateNetworkAclEntry": _deny_address,
+    "ec2:DisassociateAddress": lambda given: f"take Elastic IP {given['AssociationId']} off the host, and keep it",
+    "ec2:ReplaceIamInstanceProfileAssociation": (
+        lambda given: f"put {given['IamInstanceProfile']['Arn'].rpartition('/')[2]} in place of the host's profile"
+    ),
+    "ec2:GetConsoleOutput": lambda given: f"keep the console output of {given['InstanceId']}",
+    "ec2:GetConsoleScreenshot": lambda given: f"keep a screenshot of {given['InstanceId']}",
+    "ec2:DescribeSecurityGroups": lambda given: f"keep the rules of {', '.join(given['Filters'][0]['Values'])}",
+    "ec2:DescribeInstanceAttribute": lambda given: f"keep the {given['Attribute']} of {given['InstanceId']}",
+    "autoscaling:EnterStandby": _leave("put {instances} of scaling group {group} into standby"),
+    "autoscaling:DetachInstances": _leave("detach {instances} from scaling group {group}"),
+    "elbv2:DeregisterTargets": _deregister,
+    "iam:TagRole": _tag_role,
+    "iam:AttachRolePolicy": (
+        lambda given: f"attach {given['PolicyArn'].rpartition('/')[2]} to the {_role(given)}, for this host alone"
+    ),
+    "iam:PutRolePolicy": lambda given: f"write inline policy {given['PolicyName']} on the {_role(given)}",
+    "iam:AddUserToGroup": lambda given: f"put user {given['UserName']} into group {given['GroupName']}",
+    "iam:UpdateAccessKey": (
+        lambda given: f"set {given['AccessKeyId']} of user {given['UserName']} to {given['Status'].lower()}"
+    ),
 }

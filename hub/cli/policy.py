@@ -18,6 +18,7 @@ from hub.cli.deployed import CONFIG, EXIT_CODES, JSON, with_settings
 from hub.cli.plain import plain
 from hub.cli.refusal import BAD_USAGE, FAILED
 from hub.deployment.read import errors_of as deployment_errors
+from hub.deployment.read import given_by
 from hub.policy.compile import Compiled, compile_config
 from hub.policy.errors import Located, PolicyErrors
 
@@ -143,7 +144,7 @@ def _compile(
 
 def _compiled(directory: Path, beside: Sequence[Located]) -> Compiled:
     try:
-        compiled = compile_config(directory)
+        compiled = compile_config(directory, given=given_by(directory))
     except PolicyErrors as error:
         raise PolicyErrors([*error.errors, *beside]) from error
     if beside:

@@ -64,3 +64,9 @@ def _tell(answer: dict[str, Any]) -> None:
         ],
         title="What was put back",
     )
+    # A release function of an earlier version tells no commands.
+    commands = [(item["what"], item["command"]) for item in answer["items"] if item.get("command")]
+    if commands:
+        screen.blank()
+        screen.line("Left to a person", indent=2)
+        screen.unfolded(("what", "by which command"), commands)

@@ -32,6 +32,19 @@ class WorldFacts:
         """Return groups as ``name (id)``."""
         return tuple(f"{self._groups[each]['name']} ({each})" if each in self._groups else each for each in groups)
 
+    def addresses(self, target: Target) -> set[str]:
+        """Return every address of an instance."""
+        instance = self.instance(target) or {"enis": ()}
+        return {address for eni in instance["enis"] for address in eni["addresses"]}
+
+    def there(self, kind: str, target: Target) -> list[Mapping[str, Any]]:
+        """Return things of a kind in the account and Region of an instance; roles and users have no Region."""
+        return [
+            each
+            for each in self._world.get(kind, ())
+            if each["account"] == target.account and each.get("region", target.region) == target.region
+        ]
+
     def snapshots(self, incident: str) -> list[Mapping[str, Any]]:
         """Return the snapshots that say they belong to an incident, by volume."""
         found = [each for each in self._world["snapshots"] if incident in each["tags"].values()]
@@ -89,6 +102,95 @@ def tag_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[str
         values = [each.get(key, "(none)") for each in tags]
         if len(set(values)) > 1:
             yield (key, *values)
+
+
+def service_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[Cell, ...]]:
+    """Yield the host's state in its scaling groups and target groups, where it is not the same in all of the worlds."""
+    yield from _changed([_scaling(world, target) for world in worlds])
+    yield from _changed([_targets(world, target) for world in worlds])
+
+
+def connection_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[Cell, ...]]:
+    """Yield what bears on connections that are open already, where it is not the same in all of the worlds."""
+    yield from _changed([_tracking(world, target) for world in worlds])
+    addresses = {address for world in worlds for address in world.addresses(target)}
+    yield from _changed([_acls(world, target, addresses) for world in worlds])
+
+
+def identity_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple[Cell, ...]]:
+    """Yield roles and users of the account, where they are not the same in all of the worlds."""
+    yield from _changed([_profile(world, target) for world in worlds])
+    yield from _changed([_roles(world, target) for world in worlds])
+    yield from _changed([_users(world, target) for world in worlds])
+
+
+def _changed(worlds: Sequence[Mapping[str, Cell]]) -> Iterator[tuple[Cell, ...]]:
+    for name in dict.fromkeys(each for world in worlds for each in world):
+        values: list[Cell] = [world.get(name, "(none)") for world in worlds]
+        if len(set(values)) > 1:
+            yield (name, *values)
+
+
+def _scaling(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    return {
+        f"scaling group {group['name']}": member["lifecycle"] + (", protected" if member["protected"] else "")
+        for group in world.there("scaling_groups", target)
+        for member in group["instances"]
+        if member["id"] == target.instance
+    }
+
+
+def _targets(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    names = {target.instance, *world.addresses(target)}
+    return {
+        f"target group {group['name']}": f"{each['state']} at {each['port']}"
+        for group in world.there("target_groups", target)
+        for each in group["targets"]
+        if each["id"] in names
+    }
+
+
+def _tracking(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    for eni in (world.instance(target) or {"enis": ()})["enis"]:
+        tracking = eni.get("connection_tracking") or {}
+        found[f"connection tracking of {eni['id']}"] = (
+            tuple(f"{key} {tracking[key]} s" for key in tracking) or "default"
+        )
+        found[f"addresses of {eni['id']}"] = tuple(eni["addresses"])
+    return found
+
+
+def _acls(world: WorldFacts, target: Target, addresses: set[str]) -> dict[str, Cell]:
+    """Return how many entries of each network ACL are about the host's own addresses."""
+    found: dict[str, Cell] = {}
+    for acl in world.there("network_acls", target):
+        number = sum(1 for entry in acl["entries"] if (entry["cidr"] or "").partition("/")[0] in addresses)
+        found[f"entries of {acl['id']} for the host"] = str(number)
+    return found
+
+
+def _profile(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    profile = (world.instance(target) or {}).get("profile")
+    return {"instance profile": profile} if profile else {}
+
+
+def _roles(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    for role in world.there("roles", target):
+        policies = [*(policy.rpartition("/")[2] for policy in role["attached"]), *role["inline"]]
+        found[f"policies of role {role['name']}"] = tuple(policies) or "none"
+        # The host's ARN is long, and who reads this has its id above.
+        tags = (f"{key}: {'this host' if value == target.arn else value}" for key, value in role["tags"].items())
+        found[f"tags of role {role['name']}"] = tuple(tags) or "none"
+    return found
+
+
+def _users(world: WorldFacts, target: Target) -> dict[str, Cell]:
+    return {
+        f"user {user['name']}": (", ".join(user["groups"]) or "in no group", f"{user['active_keys']} active keys")
+        for user in world.there("users", target)
+    }
 
 
 def _place(target: Target) -> tuple[str, str, str]:

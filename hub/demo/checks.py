@@ -12,8 +12,11 @@ from functions.incident.model import Incident, State
 from hub.demo.play import Play, Played, World
 from hub.demo.scenes import API, RELEASE
 
-_MOST_ROUND_TRIPS = 6
-"""With a quarantine group that is still to be made, as it is in a VPC's first incident."""
+_MOST_ROUND_TRIPS = 7
+"""For a member of a scaling group, with a quarantine group that is still to be made: as in a VPC's first incident."""
+
+_GROUP, _ROLE = "payments-api", "payments-api"
+"""Scaling group and target group of the first host, and its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ def check_release(play: Play, incident: Incident | None, round_trips: int | None
     return [
         Check(RELEASE, "the incident is released", state == State.RELEASED.value, state),
         Check(RELEASE, "the host is as it was before", bool(before) and before == after, _difference(before, after)),
+        Check(
+            RELEASE,
+            "scaling group and target group have it back, and its role is denied no more",
+            _serves_again(play.before, play.released or {}) and not _denied(play.released or {}),
+            f"{_service(play.released or {})}, {_denied(play.released or {})}",
+        ),
         Check(RELEASE, "the evidence is kept", kept == len(before.get("volumes", ())), f"{kept} snapshots"),
         Check(
             RELEASE,
@@ -57,9 +66,27 @@ def _contain(played: Played) -> Iterator[Check]:
     worn = {group for eni in host.get("enis", ()) for group in eni["groups"]}
     closed = len(worn) == 1 and not groups[next(iter(worn))]["egress"] and not worn & _worn(played.before)
     yield _check(played, "both interfaces wear one new group that lets nothing out", closed, ", ".join(sorted(worn)))
+    yield from _out_of_service(played)
+    denied = _denied(played.after)
+    yield _check(
+        played,
+        "its role is denied, for this host alone",
+        list(denied) == [_ROLE] and denied[_ROLE] == {API.arn},
+        str(denied),
+    )
     yield _one_set(played)
     protected = bool(host.get("termination_protection") and host.get("stop_protection"))
     yield _check(played, "the host can't be terminated or stopped", protected)
+
+
+def _out_of_service(played: Played) -> Iterator[Check]:
+    members, targets = _service(played.after)
+    before, _ = _service(played.before)
+    out, others = members.pop(API.instance, "gone"), set(before) - {API.instance}
+    serving = others and all(members.get(each) == "InService" and targets.get(each) == "healthy" for each in others)
+    yield _check(played, "it has left its scaling group, and its siblings serve on", out == "Standby" and serving, out)
+    there = targets.get(API.instance, "none")
+    yield _check(played, "no load balancer sends it anything", there in {"none", "draining"}, there)
 
 
 def _approve(played: Played) -> Iterator[Check]:
@@ -129,6 +156,31 @@ def _host(world: World, host: Target) -> Mapping[str, Any]:
 
 def _snapshots(world: World, host: Target) -> list[Mapping[str, Any]]:
     return [each for each in world.get("snapshots", ()) if each["account"] == host.account]
+
+
+def _service(world: World) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the states of the members of the host's scaling group, and of the targets of its target group."""
+    groups = [each for each in world.get("scaling_groups", ()) if each["name"] == _GROUP]
+    targets = [each for each in world.get("target_groups", ()) if each["name"] == _GROUP]
+    return (
+        {member["id"]: member["lifecycle"] for group in groups for member in group["instances"]},
+        {target["id"]: target["state"] for group in targets for target in group["targets"]},
+    )
+
+
+def _serves_again(before: World, after: World) -> bool:
+    """Tell whether everything is in service that was; the host's replacement stays, and is one more."""
+    pairs = zip(_service(before), _service(after), strict=True)
+    return all(was and was.items() <= now.items() for was, now in pairs)
+
+
+def _denied(world: World) -> dict[str, set[str]]:
+    """Return the instances, by ARN, for which the denial holds, by the role that it is attached to."""
+    return {
+        role["name"]: {value for key, value in role["tags"].items() if "denied" in key}
+        for role in world.get("roles", ())
+        if any(policy.endswith("/cordon-denial") for policy in role["attached"])
+    }
 
 
 def _worn(world: World) -> set[str]:

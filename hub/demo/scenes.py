@@ -52,7 +52,8 @@ SCENES = (
     Scene(
         "contain",
         "A payments host talks to its command-and-control server",
-        "Account payments-prod is in mode enforce: the host, two interfaces and two volumes, is contained at once.",
+        "Account payments-prod is in mode enforce: the host, one of three behind a load balancer, with two interfaces "
+        "and two volumes, is contained at once.",
         API,
         (Handover("command-and-control.json"),),
     ),

@@ -13,6 +13,7 @@ from hub.deployment.checks import check_together
 from hub.deployment.model import DeploymentSettings, Detection, Evidence, Guard, Rollout
 from hub.deployment.shape import DeploymentShape
 from hub.policy import shape
+from hub.policy.contradictions import EVERYTHING, Given
 from hub.policy.errors import Located, PolicyErrors
 from hub.policy.layers import DEPLOYMENT, name_of
 from hub.policy.lock import Lock, read_lock
@@ -42,6 +43,14 @@ def errors_of(config: Path) -> tuple[Located, ...]:
     except PolicyErrors as error:
         return error.errors
     return ()
+
+
+def given_by(config: Path) -> Given:
+    """Return what the deployment of a directory gives the steps; everything where its settings can't be read."""
+    document = _document(config, []) if (config / DEPLOYMENT).exists() else None
+    if document is None:
+        return EVERYTHING
+    return Given(identity_role=document.data["rollout"].get("identity", False), qualifier=document.data["qualifier"])
 
 
 def _document(config: Path, errors: list[Located]) -> Document | None:

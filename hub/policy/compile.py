@@ -15,6 +15,7 @@ from functions.finding.types import known
 from functions.policy.bundle import SCHEMA, Bundle, canonical, node_hash
 from hub.policy.bounds import bounds_of
 from hub.policy.checks import check_words
+from hub.policy.contradictions import EVERYTHING, Given
 from hub.policy.effective import effective
 from hub.policy.errors import Located, PolicyErrors, located, suggestion
 from hub.policy.layers import Layers, built_in, read_layers
@@ -45,6 +46,7 @@ class Compiled:
 @dataclass(slots=True)
 class _Builder:
     layers: Layers
+    given: Given
     errors: list[Located] = field(default_factory=list)
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     rule_ids: set[str] = field(default_factory=set)
@@ -57,7 +59,7 @@ class _Builder:
             layer = grow(document, depth)
             bounds += bounds_of(layer)
             merged = merge(merged, layer)
-        found = effective(merged, bounds, strict=strict)
+        found = effective(merged, bounds, self.given, strict=strict)
         self.errors += found.errors
         self.rule_ids.update(rule["id"] for rule in found.rules)
         return self.keep(
@@ -75,10 +77,11 @@ class _Builder:
         return key
 
 
-def compile_config(directory: Path, known_types: Collection[str] | None = None) -> Compiled:
+def compile_config(directory: Path, known_types: Collection[str] | None = None, given: Given = EVERYTHING) -> Compiled:
     """Compile the policy files under a directory; raise PolicyErrors with everything that is wrong.
 
-    ``known_types`` are the GuardDuty types that patterns are checked against; by default those of the table.
+    ``known_types`` are the GuardDuty types that patterns are checked against; by default those of the table. ``given``
+    is what the deployment gives the steps; by default everything.
     """
     layers = read_layers(directory)
     errors = list(layers.errors)
@@ -90,7 +93,7 @@ def compile_config(directory: Path, known_types: Collection[str] | None = None) 
     types = known() if known_types is None else known_types
     for document in layers:
         errors += check_words(document, types)
-    builder = _Builder(layers)
+    builder = _Builder(layers, given)
     ous, accounts = _places(builder, lock)
     errors += builder.errors
     errors += _strangers(layers, lock)

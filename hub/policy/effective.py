@@ -15,6 +15,7 @@ from typing import Any
 from functions.finding.model import Label
 from functions.policy.model import Mode
 from hub.policy.bounds import Bound, clamped, contradictions, floor_for_exception, outside
+from hub.policy.contradictions import EVERYTHING, Given, contradictions_of_steps
 from hub.policy.errors import BUILT_IN, Located, located, suggestion
 from hub.policy.tree import Branch, Leaf, merge
 from hub.policy.words import moment, seconds
@@ -42,8 +43,8 @@ class Effective:
     errors: list[Located] = field(default_factory=list)
 
 
-def effective(merged: Branch, bounds: Sequence[Bound], *, strict: bool) -> Effective:
-    """Work out what is in force under merged layers and all their bounds."""
+def effective(merged: Branch, bounds: Sequence[Bound], given: Given = EVERYTHING, *, strict: bool) -> Effective:
+    """Work out what is in force under merged layers and all their bounds, in a deployment that gives so much."""
     found = Effective()
     if strict:
         found.errors += contradictions(bounds)
@@ -51,7 +52,7 @@ def effective(merged: Branch, bounds: Sequence[Bound], *, strict: bool) -> Effec
     whole = {rule: branch for rule, branch in rules.branches() if branch.leaf("match", "types") is not None}
     for rule, branch in rules.branches():
         if rule in whole:
-            found.rules.append(_rule(found, merged, rule, branch, bounds, strict=strict))
+            found.rules.append(_rule(found, merged, rule, branch, bounds, given, strict=strict))
         elif strict:
             message = "no layer says which types it matches (match.types)"
             found.errors.append(located(branch.place, ("rules", rule), message, suggestion(rule, whole)))
@@ -64,7 +65,7 @@ def effective(merged: Branch, bounds: Sequence[Bound], *, strict: bool) -> Effec
 
 
 def _rule(
-    found: Effective, merged: Branch, rule: str, branch: Branch, bounds: Sequence[Bound], *, strict: bool
+    found: Effective, merged: Branch, rule: str, branch: Branch, bounds: Sequence[Bound], given: Given, *, strict: bool
 ) -> Node:
     path: tuple[str, ...] = ("rules", rule, "mode")
     mode = branch.leaf("mode")
@@ -76,6 +77,8 @@ def _rule(
     mode = clamped(mode, rule, bounds)
     match = branch.branch("match")
     steps = merge(merged.branch("steps"), branch.branch("steps"))
+    if strict:
+        found.errors += contradictions_of_steps(steps, rule, branch, given)
     on = {name: options for name, options in steps.branches() if _value(options, "enabled", default=True)}
     return {
         "kind": "rule",

@@ -25,9 +25,13 @@ steps:
       cidrs: []
       security_groups: []
       prefix_lists: []
+      ssm: []
+  scaling: {}
   protect: {}
   snapshot: {}
   quarantine: {}
+  capture: {}
+  identity: {}
 limits:
   containments_per_account_hour: 10
   containments_per_scaling_group_hour: 2

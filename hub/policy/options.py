@@ -8,20 +8,24 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from hub.policy.words import Cidr, Flag, Port, PrefixList, SecurityGroup, Text
+from hub.policy.words import Cidr, Endpoint, Flag, Port, PrefixList, SecurityGroup, TagKey, User
 
 _CLOSED = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The investigators' way into a quarantined host: these ports, from these sources, and nothing else."""
+    """The investigators' way into a quarantined host: these ports, from these sources, and nothing else.
+
+    ``ssm`` is their way by Session Manager: the endpoints that the host may reach by HTTPS.
+    """
 
     __pydantic_config__ = _CLOSED
     ports: list[Port] | None = None
     cidrs: list[Cidr] | None = None
     security_groups: list[SecurityGroup] | None = None
     prefix_lists: list[PrefixList] | None = None
+    ssm: list[Endpoint] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,17 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The host's role, denied for this host alone; and IAM users behind it."""
+    """The host's role, denied for this host alone; and IAM users behind it.
+
+    ``ssm: exempt`` leaves the host Systems Manager, where that is the investigators' way in.
+    """
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
     role: Literal["deny", "keep"] | None = None
-    users: list[Text] | None = None
-    user_tag: Text | None = None
+    ssm: Literal["deny", "exempt"] | None = None
+    users: list[User] | None = None
+    user_tag: TagKey | None = None
     inline: Flag | None = None
     revoke_sessions: Flag | None = None
     profile: Literal["keep", "swap"] | None = None

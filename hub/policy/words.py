@@ -14,6 +14,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 
+from functions.finding.users import NAME as USER_NAME
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_AGE_SECONDS = 14 * 86400
 
@@ -76,6 +78,14 @@ def _cidr(text: str) -> str:
     return str(network)
 
 
+def _endpoint(text: str) -> str:
+    if text.startswith(("sg-", "pl-")):
+        if not re.fullmatch(r"(sg|pl)-[0-9a-f]{8,17}", text, re.ASCII):
+            raise ValueError(f"{text!r} is not the id of a security group (sg-...) or a prefix list (pl-...)")
+        return text
+    return _cidr(text)
+
+
 def _checked(text: str) -> str:
     seconds(text)
     return text
@@ -102,9 +112,12 @@ Count = Annotated[StrictInt, Field(ge=0, le=100_000)]
 Percent = Annotated[StrictInt, Field(ge=1, le=100)]
 SecurityGroup = Annotated[StrictStr, spelt(r"sg-[0-9a-f]{8,17}", "a security group id (sg-...)")]
 PrefixList = Annotated[StrictStr, spelt(r"pl-[0-9a-f]{8,17}", "a prefix list id (pl-...)")]
+Endpoint = Annotated[StrictStr, AfterValidator(_endpoint)]
 Instance = Annotated[StrictStr, spelt(r"i-[0-9a-f]{8,17}", "an instance id (i-...)")]
 Image = Annotated[StrictStr, spelt(r"ami-[0-9a-f]{8,17}", "an image id (ami-...)")]
 Name = Annotated[StrictStr, spelt(r"[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and dashes")]
+User = Annotated[StrictStr, spelt(USER_NAME.pattern, "the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-")]
+TagKey = Annotated[StrictStr, spelt(r"(?!aws:)[^\s][^\x00-\x1f]{0,127}", "the key of a tag that people can set")]
 Organization = Annotated[StrictStr, spelt(r"o-[a-z0-9]{10,32}", "an organisation id (o-...)")]
 OuOrRoot = Annotated[StrictStr, spelt(r"/|(/[^/\x00-\x1f]{1,128})+", "the path of an OU, or / for the root")]
 Reason = Annotated[StrictStr, AfterValidator(_told)]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that contradict one another, or that the deployment has nothing for: what policy alone shows.
+
+Told once layers are merged, at the line of the deepest layer that has a part in it. What takes a look at the host
+(a public address, somebody else's VPC) is a step's own to refuse. Options of a step that is switched off say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from functions import names
+from hub.policy.errors import BUILT_IN, Located, located
+from hub.policy.tree import Branch, Leaf
+
+_ADDRESSES = ("cidrs", "security_groups", "prefix_lists")
+_LOST_BY_CUT = {
+    "security_groups": "no network ACL knows security_groups; give cidrs alone",
+    "prefix_lists": "no network ACL knows prefix_lists; give cidrs alone",
+    "ssm": "the endpoints of Session Manager are in subnets that would shut the host out; give cidrs alone",
+}
+_OPT_IN = {"inline": True, "revoke_sessions": True, "profile": "swap"}
+"""Options of identity, with the values that take the opt-in role."""
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a deployment gives the steps. Where its settings can't be read, everything is taken to be there."""
+
+    identity_role: bool = True
+    qualifier: str = "cordon"
+
+
+EVERYTHING = Given()
+
+
+def contradictions_of_steps(steps: Branch, rule: str, own: Branch, given: Given) -> Iterator[Located]:
+    """Yield what is wrong with the options in force for a rule; ``own`` is its branch, so that paths lead there."""
+    found: list[tuple[Path, Leaf, str]] = []
+    isolate, identity = _enabled(steps, "isolate"), _enabled(steps, "identity")
+    if isolate is not None:
+        found += _isolate(isolate)
+    if identity is not None:
+        found += _identity(identity, given)
+    if isolate is not None and identity is not None:
+        found += _way_in(isolate, identity)
+    for path, leaf, message in found:
+        here = ("steps", *path)
+        yield located(leaf.place, ("rules", rule, *here) if own.leaf(*here) is not None else here, message)
+
+
+def _enabled(steps: Branch, name: str) -> Branch | None:
+    options = steps.branch(name)
+    return options if name in steps.children and _value(options, "enabled", default=True) else None
+
+
+def _isolate(options: Branch) -> Iterator[tuple[Path, Leaf, str]]:
+    access = options.branch("access")
+    ports, sources = access.leaf("ports"), {key: access.leaf(key) for key in _ADDRESSES}
+    some = [leaf for leaf in sources.values() if leaf is not None and leaf.value]
+    if ports is not None and ports.value and not some:
+        key, leaf = _deepest([("ports", ports), *sources.items()])
+        listed = f"{', '.join(_ADDRESSES[:-1])} and {_ADDRESSES[-1]}"
+        yield ("isolate", "access", key), leaf, f"ports without an address let nobody in: {listed} are empty"
+    if some and not (ports is not None and ports.value):
+        key, leaf = _deepest([("ports", ports), *sources.items()])
+        yield ("isolate", "access", key), leaf, "addresses without a port let nobody in: ports is empty"
+    cut = options.leaf("cut")
+    if cut is None or not cut.value:
+        return
+    for other, why in _LOST_BY_CUT.items():
+        found = access.leaf(other)
+        if found is not None and found.value:
+            path, leaf = max(((("cut",), cut), (("access", other), found)), key=lambda each: each[1].depth)
+            yield ("isolate", *path), leaf, f"cut would cut the investigators off too: {why}"
+
+
+def _identity(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, str]]:
+    for key, value in _OPT_IN.items():
+        leaf = options.leaf(key)
+        if leaf is not None and leaf.value == value and not given.identity_role:
+            yield (
+                ("identity", key),
+                leaf,
+                "takes the opt-in role, which deployment.yaml does not deploy (rollout.identity: false)",
+            )
+    tag = options.leaf("user_tag")
+    if tag is not None and (tag.value == names.STATUS_TAG or tag.value.startswith(f"{given.qualifier}:")):
+        yield ("identity", "user_tag"), tag, f"{tag.value!r} is a tag that Cordon itself writes"
+
+
+def _way_in(isolate: Branch, identity: Branch) -> Iterator[tuple[Path, Leaf, str]]:
+    """Tell of investigators who come by Session Manager, which the host can use only while its role lets it."""
+    way = isolate.leaf("access", "ssm")
+    if way is None or not way.value:
+        return
+    swap, message = identity.leaf("profile"), "takes Systems Manager from the host, by which isolate.access.ssm lets in"
+    if swap is not None and swap.value == "swap":
+        yield ("identity", "profile"), swap, f"swap {message}"
+    denied = _value(identity, "role", default="deny") == "deny" or _value(identity, "inline", default=False)
+    if denied and _value(identity, "ssm", default="deny") == "deny":
+        key = next((key for key in ("ssm", "role", "inline") if identity.leaf(key) is not None), None)
+        path, leaf = (("identity", key), identity.leaf(key)) if key else (("isolate", "access", "ssm"), way)
+        yield path, leaf or way, f"denying the role {message}: say identity.ssm: exempt"
+
+
+def _value(options: Branch, key: str, *, default: Any) -> Any:
+    found = options.leaf(key)
+    return default if found is None else found.value
+
+
+def _deepest(leaves: Sequence[tuple[str, Leaf | None]]) -> tuple[str, Leaf]:
+    """Return the key that was decided last; of equals the first that a file has, and holds something."""
+    there = [(key, leaf) for key, leaf in leaves if leaf is not None]
+    return max(there, key=lambda each: (each[1].depth, each[1].place.origin != BUILT_IN, bool(each[1].value)))
