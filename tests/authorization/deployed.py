@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.authorization.simulator import Policy
 from tests.deployment.made import settings
 
 SETTINGS = settings()
+SETTINGS = replace(SETTINGS, rollout=replace(SETTINGS.rollout, identity=True))
 HUB = SETTINGS.hub
 Q = SETTINGS.qualifier
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hub.authorization.requests import Place, Request, requests_of
@@ -28,20 +29,27 @@ TAGS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+def _scaling_group(region: str, kind: str, name: str) -> str | None:
+    arn = f"arn:aws:autoscaling:{region}:{ACCOUNT}:autoScalingGroup:0a1b2c3d:autoScalingGroupName/{name}"
+    return arn if kind == "autoScalingGroup" else None
+
+
 @dataclass(frozen=True)
 class Call:
-    """An EC2 call in the session's own account and Region, unless told otherwise; or a question as it is."""
+    """A call in the session's own account and Region, unless told otherwise; or a question as it is."""
 
     operation: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     region: str = REGION
     asked: Request | None = None
+    service: str = "ec2"
+    place: Place | None = None
 
     def requests(self) -> tuple[Request, ...]:
         if self.asked is not None:
             return (self.asked,)
-        place = Place("aws", ACCOUNT, self.region)
-        return requests_of(self.operation, self.parameters, place, lambda name: TAGS.get(name, {}))
+        place = self.place or Place("aws", ACCOUNT, self.region, arn=partial(_scaling_group, self.region))
+        return requests_of(self.operation, self.parameters, place, lambda name: TAGS.get(name, {}), self.service)
 
 
 def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -94,6 +102,58 @@ def _iam(action: str, resource: str) -> Call:
     return Call(asked=Request(action, f"arn:aws:iam::{ACCOUNT}:{resource}", {}))
 
 
+def _scaling(operation: str, region: str = REGION) -> Call:
+    return Call(operation, {"AutoScalingGroupName": "web", "InstanceIds": [INSTANCE]}, region, service="autoscaling")
+
+
+def _targets(operation: str, region: str = REGION) -> Call:
+    arn = f"arn:aws:elasticloadbalancing:{region}:{ACCOUNT}:targetgroup/web/0123456789abcdef"
+    return Call(operation, {"TargetGroupArn": arn, "Targets": [{"Id": INSTANCE}]}, region, service="elbv2")
+
+
+def _role(operation: str, **parameters: Any) -> Call:
+    return Call(operation, {"RoleName": "web", **parameters}, service="iam")
+
+
+def _policy(operation: str, name: str) -> Call:
+    return _role(operation, PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{name}")
+
+
+def _slot(key: str = "cordon-denied-1", **further: str) -> Call:
+    return _role("TagRole", Tags=_pairs({key: f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{INSTANCE}", **further}))
+
+
+def _user(operation: str, **parameters: Any) -> Call:
+    return Call(operation, {"UserName": "ann", **parameters}, service="iam")
+
+
+def _member_of(operation: str, group: str) -> Call:
+    """IAM asks for the group's ARN, path and all, which the call doesn't name."""
+    return _iam(f"iam:{operation}", f"group/{group}")
+
+
+def _address(operation: str) -> Call:
+    return Call(operation, {"AllocationId": "eipalloc-1", "NetworkInterfaceId": "eni-ours", "AssociationId": "x"})
+
+
+def _entry(operation: str) -> Call:
+    return Call(operation, {"NetworkAclId": "acl-1"})
+
+
+def _profile(name: str, role: str, instance: str = INSTANCE) -> Call:
+    """Swap the profile, which takes passing the role in it."""
+    profile = f"arn:aws:iam::{ACCOUNT}:instance-profile/{name}"
+    place = Place(
+        "aws",
+        ACCOUNT,
+        REGION,
+        linked={"iip-assoc-1": {"instance": instance}}.get,  # type: ignore[arg-type] # the only one that there is
+        passed={profile: f"arn:aws:iam::{ACCOUNT}:role/{role}"}.get,
+    )
+    parameters = {"AssociationId": "iip-assoc-1", "IamInstanceProfile": {"Arn": profile}}
+    return Call("ReplaceIamInstanceProfileAssociation", parameters, place=place)
+
+
 ON, OFF = {"Value": True}, {"Value": False}
 SHARED = {"SnapshotId": "snap-ours", "CreateVolumePermission": {"Add": [{"UserId": "999900001111"}]}}
 _EVERYBODY = {
@@ -101,7 +161,20 @@ _EVERYBODY = {
     "delete a snapshot": Call("DeleteSnapshot", {"SnapshotId": "snap-ours"}),
     "terminate the host": Call("TerminateInstances", {"InstanceIds": [INSTANCE]}),
     "stop it": Call("StopInstances", {"InstanceIds": [INSTANCE]}),
-    "let a group out": Call("AuthorizeSecurityGroupEgress", {"GroupId": "sg-ours"}),
+    "let another incident's group out": Call("AuthorizeSecurityGroupEgress", {"GroupId": "sg-of-another-incident"}),
+    "let production's group out": Call("AuthorizeSecurityGroupEgress", {"GroupId": "sg-production"}),
+    "delete production's group": Call("DeleteSecurityGroup", {"GroupId": "sg-production"}),
+    "delete another incident's group": Call("DeleteSecurityGroup", {"GroupId": "sg-of-another-incident"}),
+    "release an address": Call(
+        asked=Request("ec2:ReleaseAddress", f"arn:aws:ec2:{REGION}:{ACCOUNT}:elastic-ip/eipalloc-1", {})
+    ),
+    "delete an access key": _iam("iam:DeleteAccessKey", "user/ann"),
+    "write a role's tag that is not a slot": _role("TagRole", Tags=_pairs({"team": "x"})),
+    "attach an administrator's policy": _policy("AttachRolePolicy", "AdministratorAccess"),
+    "put somebody into another group": _member_of("AddUserToGroup", "administrators"),
+    "let somebody out of another group": _member_of("RemoveUserFromGroup", "administrators"),
+    "pass the host's role": _profile("web", "web"),
+    "tag its own role": _iam("iam:TagRole", "role/cordon/cordon-contain"),
     "change itself": _iam("iam:PutRolePolicy", "role/cordon/cordon-contain"),
     "change whom it trusts": _iam("iam:UpdateAssumeRolePolicy", "role/cordon/cordon-contain"),
     "take its boundary away": _iam("iam:DeleteRolePermissionsBoundary", "role/cordon/cordon-release"),
@@ -119,6 +192,14 @@ ALLOWED: Mapping[str, Mapping[str, Call]] = {
         "make a group": _group(),
         "let investigators into its own group": _let_in("sg-ours"),
         "shut its own group": _shut("sg-ours"),
+        "delete its own group": Call("DeleteSecurityGroup", {"GroupId": "sg-ours"}),
+        "take the host out of its scaling group": _scaling("EnterStandby"),
+        "take it out of a target group": _targets("DeregisterTargets"),
+        "deny a role for the host": _slot(),
+        "attach the denial": _policy("AttachRolePolicy", "cordon/cordon-denial"),
+        "restrict a user": _member_of("AddUserToGroup", "cordon/cordon-restricted"),
+        "deactivate a key": _user("UpdateAccessKey", AccessKeyId="AKIAEXAMPLE", Status="Inactive"),
+        "cut by an ACL": _entry("CreateNetworkAclEntry"),
     },
     "release": {
         "put a group of the owner's back": _swap("sg-production"),
@@ -126,6 +207,18 @@ ALLOWED: Mapping[str, Mapping[str, Call]] = {
         "put a status back": _tag("eni-ours", {"status": "live"}),
         "take a status away": _untag("eni-ours", "status"),
         "take the incident's tag away": _untag("eni-ours", "cordon:incident"),
+        "delete its own group": Call("DeleteSecurityGroup", {"GroupId": "sg-ours"}),
+        "put the host back into service": _scaling("ExitStandby"),
+        "register it again": _targets("RegisterTargets"),
+        "take a slot away": _role("UntagRole", TagKeys=["cordon-denied-1"]),
+        "detach the denial": _policy("DetachRolePolicy", "cordon/cordon-denial"),
+        "let a user out": _member_of("RemoveUserFromGroup", "cordon/cordon-restricted"),
+        "give an address back": _address("AssociateAddress"),
+        "take an ACL's entry away": _entry("DeleteNetworkAclEntry"),
+    },
+    "identity": {
+        "write an inline policy": _role("PutRolePolicy", PolicyName="x", PolicyDocument="{}"),
+        "swap the profile for the empty one": _profile("cordon/cordon-quarantined", "cordon/cordon-quarantined"),
     },
 }
 
@@ -166,6 +259,18 @@ FORBIDDEN: Mapping[str, Mapping[str, Call]] = {
         "let somebody into production's group": _let_in("sg-production"),
         "let somebody into another incident's group": _let_in("sg-of-another-incident"),
         "shut production's group": _shut("sg-production"),
+        "take a host out of a scaling group elsewhere": _scaling("EnterStandby", "us-east-1"),
+        "take it out of a target group elsewhere": _targets("DeregisterTargets", "us-east-1"),
+        "register it": _targets("RegisterTargets"),
+        "put it back into service": _scaling("ExitStandby"),
+        "let a user out": _member_of("RemoveUserFromGroup", "cordon/cordon-restricted"),
+        "take a slot away": _role("UntagRole", TagKeys=["cordon-denied-1"]),
+        "write a slot and more": _slot(team="x"),
+        "detach the denial": _policy("DetachRolePolicy", "cordon/cordon-denial"),
+        "attach the denial of a look-alike": _policy("AttachRolePolicy", "cordon-denial"),
+        "write an inline policy": _role("PutRolePolicy", PolicyName="x", PolicyDocument="{}"),
+        "give an address back": _address("AssociateAddress"),
+        "take an ACL's entry away": _entry("DeleteNetworkAclEntry"),
     },
     "release": {
         **_EVERYBODY,
@@ -182,5 +287,24 @@ FORBIDDEN: Mapping[str, Mapping[str, Call]] = {
         "make a snapshot": _set(),
         "make a group": _group(),
         "let somebody into a group": _let_in("sg-ours"),
+        "take the host out of its scaling group": _scaling("EnterStandby"),
+        "take it out of a target group": _targets("DeregisterTargets"),
+        "register it elsewhere": _targets("RegisterTargets", "us-east-1"),
+        "deny a role": _slot(),
+        "attach the denial": _policy("AttachRolePolicy", "cordon/cordon-denial"),
+        "detach another policy": _policy("DetachRolePolicy", "guardrail"),
+        "take another tag of a role": _role("UntagRole", TagKeys=["cordon-denied-1", "team"]),
+        "restrict a user": _member_of("AddUserToGroup", "cordon/cordon-restricted"),
+        "take an address away": _address("DisassociateAddress"),
+        "cut by an ACL": _entry("CreateNetworkAclEntry"),
+    },
+    "identity": {
+        **_EVERYBODY,
+        "swap the profile for another": _profile("web", "cordon/cordon-quarantined"),
+        "pass the role of a look-alike": _profile("cordon/cordon-quarantined", "cordon-quarantined"),
+        "swap another host's": _profile("cordon/cordon-quarantined", "cordon/cordon-quarantined", "i-other"),
+        "change its own inline policies": _iam("iam:PutRolePolicy", "role/cordon/cordon-identity"),
+        "attach the denial": _policy("AttachRolePolicy", "cordon/cordon-denial"),
+        "put a quarantine group on": _swap("sg-ours"),
     },
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from hub.simulation.world_spec import Eni, Instance
+from hub.simulation.faults import Fault, FaultPlan
+from hub.simulation.world_spec import Eni, Instance, Organization, Profile, ScalingGroup, TargetGroup, User
 from tests.authorization.watched import Watched, watching
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR, policy
@@ -92,6 +94,13 @@ def _prepared(shape: Shape) -> Callable[[Stage, Watched], None]:
     return walk
 
 
+def _group_gone(stage: Stage, seen: Watched) -> None:
+    """Somebody deletes a group that an interface wore, so that a release looks for those that are left."""
+    stage.deliver(asff(C2))
+    stage.visitor().delete_security_group(GroupId=stage.group("db"))
+    _release(stage, seen)
+
+
 def _newcomer(stage: Stage, seen: Watched) -> None:
     """The account is too new for the directory, so that it is looked up."""
     del seen
@@ -106,12 +115,51 @@ def _observe(stage: Stage, seen: Watched) -> None:
 
 @dataclass(frozen=True)
 class Path:
-    """One path. ``access``: what policy lets investigators do, as YAML; None: as the shipped policy has it."""
+    """One path. ``steps``: what policy says of the steps, as YAML; None: as the shipped policy has it."""
 
     walk: Callable[[Stage, Watched], None] = _both
     hosts: Sequence[Instance] = (HOST,)
     faults: Sequence[str] = ()
-    access: str | None = None
+    steps: str | None = None
+    users: Sequence[User] = ()
+    opted_in: bool = False
+
+
+_NOBODY = "{isolate: {access: {}}}"
+_LET_IN = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
+_MEMBER = {
+    "scaling_group": ScalingGroup("web", min=0, max=9, desired=2),
+    "target_groups": (TargetGroup("web", 8080),),
+    "profile": Profile("app-profile", "app-role"),
+    "public_ip": "elastic",
+}
+
+
+_TARGET = instance(target_groups=(TargetGroup("web", 8080),))
+_REACHED_BY_IPV6 = instance(enis=(Eni(ipv6=True),))
+_UNTRACKED = f"{{isolate: {{{_LET_IN}, untrack: true}}}}"
+
+
+def _mended(stage: Stage, seen: Watched) -> None:
+    """What keeps a containment from its end is over before the release."""
+    stage.hand_over(asff(C2))
+    stage.meet()
+    _release(stage, seen)
+
+
+def _left_open(stage: Stage, seen: Watched) -> None:
+    """Quarantine fails to go on while the host is open, so that the open group is shut."""
+    transport: Any = stage.simulation._transport  # noqa: SLF001 — a text can't say which attempt is the first
+    faults = [Fault("ec2", "ModifyNetworkInterfaceAttribute", "UnauthorizedOperation", None, 2 * len(HOST.enis))]
+    transport._faults = FaultPlan(faults)  # noqa: SLF001 — as above
+    _mended(stage, seen)
+
+
+def _protected(stage: Stage, seen: Watched) -> None:
+    """A member that is protected from scale-in is detached, so that its protection has to be given back."""
+    scaling = stage.visitor("autoscaling")
+    scaling.set_instance_protection(InstanceIds=[INSTANCE], AutoScalingGroupName="web", ProtectedFromScaleIn=True)
+    _both(stage, seen)
 
 
 _OF_OLD = {"status": "live", "cordon:incident": "inc-of-old"}
@@ -128,9 +176,35 @@ PATHS: Mapping[str, Path] = {
     "a fresh host": Path(),
     "another host, for which the group is there": Path(_second_host, (HOST, instance(SECOND))),
     "the recorded group has a rule too many": Path(_spoilt_group, (HOST, instance(SECOND))),
-    "nobody is let in": Path(access="{}"),
-    "observed": Path(_observe, access="{}"),
+    "nobody is let in": Path(steps=_NOBODY),
+    "observed": Path(_observe, steps=_NOBODY),
     "an account that the directory lacks": Path(_newcomer),
+    "a member of a scaling group": Path(
+        hosts=(instance(**_MEMBER), instance(SECOND, **_MEMBER)),
+        steps=f"{{identity: {{users: [deploy-bot]}}, capture: {{user_data: true}}, isolate: {{{_LET_IN}}}}}",
+        users=(User("deploy-bot", "444455556666"),),
+    ),
+    "a member that is detached, its connections ended": Path(
+        _protected,
+        hosts=(instance(**_MEMBER), instance(SECOND, **_MEMBER)),
+        steps=f"{{scaling: {{leave: detach}}, isolate: {{{_LET_IN}, cut: true, expire: true, "
+        "addresses: disassociate}}",
+    ),
+    "a target of its own accord": Path(hosts=(_TARGET, replace(_TARGET, id=SECOND)), steps="{scaling: {}}"),
+    "by the opt-in role": Path(
+        hosts=(instance(profile=Profile("app-profile", "app-role")),),
+        steps="{identity: {inline: true, revoke_sessions: true, profile: swap}}",
+        opted_in=True,
+    ),
+    "connections untracked": Path(hosts=(_REACHED_BY_IPV6,), steps=_UNTRACKED),
+    "the group that untracks can't be deleted": Path(
+        _mended, faults=["ec2:DeleteSecurityGroup=AccessDenied*9"], steps=_UNTRACKED
+    ),
+    "quarantine doesn't go on after untracking": Path(_left_open, steps=_UNTRACKED),
+    "investigators come by SSM": Path(
+        steps="{isolate: {access: {ssm: [192.0.2.0/28]}}, identity: {ssm: exempt}}", hosts=(HOST,)
+    ),
+    "an original group is gone": Path(_group_gone),
     "what comes later": Path(_attached_later),
     **{f"found {name}": Path(_prepared(shape), (shape.host,)) for name, shape in _FOUND.items()},
     "the set of snapshots is refused": Path(faults=["ec2:CreateSnapshots=SnapshotLimitExceeded"]),
@@ -155,7 +229,9 @@ def walked(name: str, bundle: bytes) -> Watched:
     """Return what was seen on one path, in every role."""
     path = PATHS[name]
     seen = Watched()
-    own = policy(f"steps: {{isolate: {{access: {path.access}}}}}\n") if path.access is not None else bundle
-    with staged(own, *path.hosts, faults=path.faults, warm=False) as stage, watching(stage, seen):
+    own = policy(f"steps: {path.steps}\n") if path.steps is not None else bundle
+    world = {"users": tuple(path.users), "organization": Organization(identity_role=path.opted_in)}
+    staging = staged(own, *path.hosts, faults=path.faults, warm=False, **world)
+    with staging as stage, watching(stage, seen):
         path.walk(stage, seen)
     return seen

@@ -43,6 +43,13 @@ def condition_keys(name: str, kind: str | None) -> set[str]:
     return {key.partition("${")[0] for key in keys}
 
 
+def resource_type(service: str, kind: str) -> dict[str, Any]:
+    """Return what the reference says of a type of resource: the form of its ARN, and the keys that it has anywhere."""
+    types = json.loads((DATA / "resourceTypes" / f"{service}.json").read_text())
+    found: dict[str, Any] = next(each for each in types.values() if each["key"] == kind)
+    return found
+
+
 def matching(pattern: str) -> list[str]:
     """Return the actions that a policy's pattern stands for."""
     service, _, operation = pattern.lower().partition(":")

@@ -15,7 +15,7 @@ from tests.authorization.deployed import HUB, SETTINGS, Deployed, Q, member_temp
 from tests.authorization.simulator import Case, Policies, Policy, Principal
 from tests.authorization.watched import MemberCall, Session
 
-MEMBERS = ("contain", "release")
+MEMBERS = ("contain", "release", "identity")
 
 
 def member(session: Session) -> Principal:
@@ -39,7 +39,7 @@ def role_policies(account: str, purpose: str) -> Policies:
     return Policies(identity=deployed.policies(role), boundary=deployed.boundary(role))
 
 
-_IDS = re.compile(r"\b(eni|sg|snap|vol|vpc)-[0-9a-f]+")
+_IDS = re.compile(r"\b(acl|eipalloc|eni|sg|snap|vol|vpc)-[0-9a-f]+")
 
 
 def _alike(session: Session, request: Request) -> str:

@@ -193,6 +193,14 @@ def test_a_member_lets_one_function_in_and_nobody_else(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_opt_in_role_lets_both_functions_in_and_nobody_else(function: str) -> None:
+    session = _session(names.IDENTITY)
+    assert all(simulate(assuming(session, caller=function, identity=_role(function))))
+    for how in ({"caller": names.OPERATOR}, {"caller": "watch"}, {"tags": {names.incident_tag(Q): "inc-other"}}):
+        assert not all(simulate(assuming(session, **{"caller": function, **how})))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_functions_own_right_to_assume_is_bound_to_the_function(function: str) -> None:
     session, identity = _session(FUNCTIONS[function]), _role(function)
     assert all(simulate(assuming(session, caller=function, identity=identity)))

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from functions.steps.grant import Grant
-from functions.steps.registry import contain_grants, release_grants
+from functions.steps.registry import contain_grants, identity_grants, release_grants
 from hub.stacks.service_control.evidence_lock import evidence_lock
 from hub.stacks.service_control.hub_guard import hub_guard
 from tests.authorization import reference
 from tests.authorization.deployed import HUB, Deployed, Q, hub_template, member_template
 from tests.authorization.protected import SETTINGS
+from tests.authorization.sessions import MEMBERS
 from tests.authorization.simulator import Policy
 from tests.stage import ACCOUNT
 
@@ -38,8 +39,9 @@ OF_LAMBDA = {"lambda:SourceFunctionArn"}
 def _policies() -> dict[str, Policy]:
     member, hub = Deployed(member_template(), ACCOUNT), Deployed(hub_template(), HUB)
     found: dict[str, Policy] = {"evidence lock": evidence_lock(SETTINGS), "hub guard": hub_guard(SETTINGS)}
-    for purpose in ("contain", "release"):
-        (found[f"member {purpose}"],) = member.policies(f"{Q}-{purpose}")
+    for purpose in MEMBERS:
+        for number, policy in enumerate(member.policies(f"{Q}-{purpose}"), start=1):
+            found[f"member {purpose} {number}"] = policy
         found[f"trust of {purpose}"] = member.trust(f"{Q}-{purpose}")
         boundary = member.boundary(f"{Q}-{purpose}")
         assert boundary is not None
@@ -67,12 +69,12 @@ def test_every_operator_is_one_of_iams() -> None:
     "grant",
     {
         needed.grant.action + needed.grant.resource + str(needed.grant.conditions): needed.grant
-        for needed in (*contain_grants(), *release_grants())
+        for needed in (*contain_grants(), *release_grants(), *identity_grants())
     }.values(),
     ids=lambda grant: f"{grant.action}-{grant.resource}",
 )
 def test_a_grants_keys_are_those_of_action_and_resource(grant: Grant) -> None:
-    known = reference.condition_keys(grant.action, None if grant.resource == "*" else grant.resource)
+    known = reference.condition_keys(grant.action, None if grant.resource == "*" else grant.kind)
     for keys in grant.conditions.values():
         for key in keys:
             assert key.partition("/")[0] + "/" in known or key in known, key
@@ -81,7 +83,7 @@ def test_a_grants_keys_are_those_of_action_and_resource(grant: Grant) -> None:
 def test_the_other_policies_keys_are_those_of_every_action_that_they_name() -> None:
     """A statement that names an action without the key would say nothing about it, and not tell."""
     for name, policy in _policies().items():
-        for statement in policy["Statement"] if name not in ("member contain", "member release") else ():
+        for statement in () if name.startswith("member ") else policy["Statement"]:
             named = statement.get("Action", [])
             for action in [named] if isinstance(named, str) else named:
                 for _, key in _conditions(statement):

@@ -13,10 +13,17 @@ import pytest
 from functions import names
 from functions.aws.roles import session_policy
 from functions.steps.grant import Grant
-from functions.steps.registry import contain_actions, contain_grants, release_actions, release_grants
+from functions.steps.registry import (
+    contain_actions,
+    contain_grants,
+    identity_actions,
+    identity_grants,
+    release_actions,
+    release_grants,
+)
 from hub.authorization.requests import Place, Request, requests_of
 from hub.stacks.service_control.evidence_lock import evidence_lock
-from member_stacks.document import document, statements_of
+from member_stacks.document import document, documents, statements_of
 from tests.authorization.deployed import SETTINGS, Deployed, Q, member_template
 from tests.authorization.forbidden import ALLOWED, FORBIDDEN, INCIDENT, OURS, Call
 from tests.authorization.paths import PATHS, walked
@@ -28,14 +35,14 @@ from tests.stage import ACCOUNT, REGION, TARGET
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "contain": tuple(needed.grant for needed in contain_grants()),
     "release": tuple(needed.grant for needed in release_grants()),
+    "identity": tuple(needed.grant for needed in identity_grants()),
 }
 REMOVALS = [(purpose, number) for purpose in MEMBERS for number in range(len(GRANTS[purpose]))]
 
 
-def _policy(grants: Sequence[Grant]) -> Policy:
-    made = document(statements_of(grants, qualifier=Q, regions=SETTINGS.regions))
-    resolved: Policy = Deployed(member_template(), ACCOUNT).resolved(made)
-    return resolved
+def _policies(grants: Sequence[Grant]) -> tuple[Policy, ...]:
+    made = documents(statements_of(grants, qualifier=Q, regions=SETTINGS.regions))
+    return tuple(Deployed(member_template(), ACCOUNT).resolved(made))
 
 
 def _called(bundle: bytes) -> list[MemberCall]:
@@ -104,27 +111,27 @@ def test_what_a_shared_vpc_has_of_its_owner_is_allowed() -> None:
 
 def test_the_policies_are_those_of_the_template() -> None:
     for purpose in MEMBERS:
-        assert role_policies(ACCOUNT, purpose).identity == (_policy(GRANTS[purpose]),)
+        assert role_policies(ACCOUNT, purpose).identity == _policies(GRANTS[purpose])
 
 
 @cache
-def _kept() -> dict[tuple[str, int], Policy]:
+def _kept() -> dict[tuple[str, int], tuple[Policy, ...]]:
     return {
-        (purpose, left_out): _policy([grant for number, grant in enumerate(GRANTS[purpose]) if number != left_out])
+        (purpose, left_out): _policies([grant for number, grant in enumerate(GRANTS[purpose]) if number != left_out])
         for purpose, left_out in REMOVALS
     }
 
 
 def _concerns(grant: Grant, request: Request) -> bool:
     kind = request.resource if request.resource == "*" else request.resource.split(":")[5].split("/")[0]
-    return (request.action, kind) == (grant.action, grant.resource)
+    return (request.action, kind) == (grant.action, grant.kind)
 
 
 @pytest.fixture(scope="module")
 def needed(asked: list[Case]) -> dict[tuple[str, int], bool]:
     """Whether any call is refused without a grant; evaluated at once, since starting the simulator takes its time."""
     without = [
-        (removal, without_identity(case, (_kept()[removal],)))
+        (removal, without_identity(case, _kept()[removal]))
         for removal in REMOVALS
         for case in asked
         if _concerns(GRANTS[removal[0]][removal[1]], case.request)
@@ -156,7 +163,12 @@ def test_every_action_granted_is_used(asked: list[Case]) -> None:
 
 
 def _session(purpose: str, *, changing: bool = True) -> Session:
-    actions = contain_actions(changing=changing) if purpose == "contain" else release_actions()
+    of_purpose = {
+        "contain": contain_actions(changing=changing),
+        "release": release_actions(),
+        "identity": identity_actions(),
+    }
+    actions = of_purpose[purpose]
     return Session(
         role=f"arn:aws:iam::{ACCOUNT}:role/{Q}/{names.member_role(Q, purpose)}",
         name=INCIDENT,
@@ -212,7 +224,7 @@ def test_each_denial_is_what_denies() -> None:
     for purpose in MEMBERS:
         policies = role_policies(ACCOUNT, purpose)
         assert policies.boundary is not None
-        statements = [*policies.identity[0]["Statement"], *policies.boundary["Statement"]]
+        statements = [each for made in (*policies.identity, policies.boundary) for each in made["Statement"]]
         denials = [each for each in statements if each["Effect"] == "Deny"]
         assert {each["Sid"] for each in denials} == set(DENIALS)
         who = member(_session(purpose))

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hub.authorization.requests import Place, Request, requests_of
+from hub.authorization.places import motos_iam, place_of, tags_of
+from hub.authorization.requests import Request, requests_of
 from hub.simulation.callers import scope
 from tests.stage import Stage
 
@@ -38,7 +39,7 @@ class Session:
 
 @dataclass(frozen=True)
 class MemberCall:
-    """A call in a member account: under which session, and what EC2 asks IAM for it."""
+    """A call in a member account: under which session, and what its service asks IAM for it."""
 
     session: Session
     operation: str
@@ -80,10 +81,12 @@ def watching(stage: Stage, seen: Watched) -> Iterator[Watched]:
             with seen.lock:
                 seen.hub.append(HubCall(seen.function, sent.service, sent.operation, dict(sent.parameters)))
         else:
-            assert sent.service == "ec2", sent
+            account = session.role.split(":")[4]
             with transport.lock:
-                place, tags = _place(session.role.split(":")[4], str(region))
-                asked = requests_of(sent.operation, sent.parameters, place, tags)
+                named, passed = motos_iam(account, "aws")
+                place = place_of("aws", account, str(region), iam=named, passed=passed)
+                tags = tags_of(account, str(region))
+                asked = requests_of(sent.operation, sent.parameters, place, tags, sent.service)
             with seen.lock:
                 seen.members.append(MemberCall(session, sent.operation, asked))
         answer = perform(delivery, sent, request)
@@ -107,23 +110,6 @@ def _session(parameters: Mapping[str, Any]) -> Session:
         tags={tag["Key"]: tag["Value"] for tag in parameters["Tags"]},
         policy=json.loads(parameters["Policy"]),
     )
-
-
-def _place(account: str, region: str) -> tuple[Place, Any]:
-    """Return what EC2 knows of an account and Region just now, and the tags that things have there."""
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
-
-    backend: Any = ec2_backends[account][region]
-
-    def volumes(instance: str) -> Mapping[str, str]:
-        found = backend.get_instance_by_id(instance)
-        return {device: each.volume_id for device, each in found.block_device_mapping.items()} if found else {}
-
-    def host(interface: str) -> str | None:
-        found = backend.enis.get(interface)
-        return found.instance.id if found is not None and found.instance is not None else None
-
-    return Place("aws", account, region, volumes=volumes, host=host), lambda name: dict(backend.tags.get(name, {}))
 
 
 def _text(value: Any) -> str:

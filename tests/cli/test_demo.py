@@ -13,6 +13,7 @@ from hub.demo import scenes
 from hub.demo.checks import check_scene
 from hub.demo.play import Played
 from hub.demo.scenes import SCENES, Handover, Scene, world
+from tests.cli.contract import problems
 from tests.cli.running import CONFIG, cordon, document_of
 
 AT_MOST_SECONDS = 30 if "PYTEST_XDIST_WORKER" in os.environ else 15
@@ -23,6 +24,10 @@ def test_everything_comes_as_it_should(demonstration: dict[str, Any]) -> None:
     assert [check for check in demonstration["checks"] if not check["held"]] == []
     assert demonstration["held"]
     assert {check["scene"] for check in demonstration["checks"]} == {*(scene.name for scene in SCENES), "release"}
+
+
+def test_the_demonstration_has_the_same_document_in_it(demonstration: dict[str, Any]) -> None:
+    assert problems(demonstration["simulation"]) == []
 
 
 def test_it_is_quick(demonstration: dict[str, Any]) -> None:

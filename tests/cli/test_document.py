@@ -93,10 +93,6 @@ def test_the_ou_decides_what_is_done() -> None:
     assert modes == ["observe", "approve"]
 
 
-def test_the_demonstration_has_the_same_document_in_it(demonstration: dict[str, Any]) -> None:
-    assert problems(demonstration["simulation"]) == []
-
-
 @pytest.mark.parametrize("world", [(), ("--world", ROOT / "tests" / "cli" / "world.yaml")], ids=["named", "file"])
 def test_the_organisation_is_that_of_the_policy(tmp_path: Path, world: tuple[object, ...]) -> None:
     config = tmp_path / "config"

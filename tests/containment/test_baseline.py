@@ -64,7 +64,7 @@ def test_an_interface_attached_later_is_isolated_and_released(simulated: Simulat
     incident = stage.incident
     assert incident.baseline["isolate"] == before
     assert incident.baseline[f"isolate#{new}"] == {"interfaces": {new: [app]}}
-    assert [step.outcome.value for step in incident.steps] == ["done"] * 4
+    assert {step.outcome.value for step in incident.steps} == {"done", "skipped"}
     stage.deployment.release(incident.id)
     assert set(map(tuple, groups(stage).values())) == {(app,)}
     assert stage.incident.state == "released"

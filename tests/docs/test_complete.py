@@ -22,6 +22,7 @@ from hub.policy.compile import compile_config
 from tests.docs.pages import ROOT, fenced, section, table, text, words
 
 STEPS_PAGE = "docs/reference/steps.md"
+RISKS_PAGE = "docs/reference/residual-risk.md"
 ACTION = re.compile(r"[a-z0-9]+:[A-Z]\w+")
 
 
@@ -32,9 +33,12 @@ def actions(part: str) -> list[str]:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_step_is_described_with_its_permissions(step: Step) -> None:
     told = section(STEPS_PAGE, step.name)
-    contain, _, release = told.partition("Permissions to release:")
-    assert actions(contain.partition("Permissions to contain:")[2]) == sorted(step.permissions)
-    assert actions(release) == sorted(step.release_permissions)
+    purposes = re.split(r"^Permissions to (.+?):", told, flags=re.MULTILINE)[1:]
+    listed = {purpose: actions(part) for purpose, part in zip(purposes[::2], purposes[1::2], strict=True)}
+    assert listed["contain"] == sorted(step.permissions)
+    assert listed["release"] == sorted(step.release_permissions)
+    identity = {grant.action for grant in step.identity_grants}
+    assert listed.get("use the opt-in role", []) == sorted(identity)
 
 
 def test_what_describing_takes_is_told() -> None:
@@ -49,7 +53,7 @@ def test_the_roles_have_what_the_records_say() -> None:
 
 def test_no_step_is_described_that_is_not_there() -> None:
     headings = set(re.findall(r"^## (.+)$", text(STEPS_PAGE), re.MULTILINE))
-    assert headings == {step.name for step in STEPS} | {"The two member roles"}
+    assert headings == {step.name for step in STEPS} | {"Calls", "The member roles"}
 
 
 def test_outcomes_states_and_risks_are_explained() -> None:
@@ -65,7 +69,8 @@ def test_outcomes_states_and_risks_are_explained() -> None:
     ]
     assert set(table("README.md", "outcome of a finding")) == {each.value for each in Outcome}
     assert list(table("README.md", "state of an incident")) == [each.value for each in State]
-    assert set(table("README.md", "residual risk")) == set(RESIDUAL_RISKS)
+    told = {word: rest.partition(" | ")[0] for word, rest in table(RISKS_PAGE, "residual risk").items()}
+    assert told == RESIDUAL_RISKS
     assert {each.value for each in StepOutcome} <= words(section("README.md", "Words"))
     assert {each.value for each in Mode} <= words(section("README.md", "Policy"))
 

@@ -40,7 +40,13 @@ ON_DENIAL: dict[str, tuple[str, Host]] = {
     "dynamodb:TransactWriteItems": ("observed", UNTOUCHED),
     "dynamodb:UpdateItem": ("partial", CONTAINED),
     "sts:AssumeRole": ("failed", UNTOUCHED),
-    "s3:PutObject": ("contained", CONTAINED),
+    "dynamodb:Query": ("contained", CONTAINED),
+    "s3:PutObject": ("partial", CONTAINED),
+    "autoscaling:DescribeAutoScalingInstances": ("partial", CONTAINED),
+    "elbv2:DescribeTargetGroups": ("partial", CONTAINED),
+    "ec2:DescribeInstanceTypes": ("contained", CONTAINED),
+    "ec2:GetConsoleOutput": ("partial", CONTAINED),
+    "ec2:GetConsoleScreenshot": ("partial", CONTAINED),
     "sns:Publish": ("contained", CONTAINED),
     "ec2:DescribeInstances": ("failed", UNTOUCHED),
     "ec2:DescribeNetworkInterfaces": ("partial", CONTAINED),
@@ -58,7 +64,7 @@ ON_DENIAL: dict[str, tuple[str, Host]] = {
     "ec2:DescribeSnapshots": ("partial", CONTAINED),
     "ec2:DescribeTags": ("partial", CONTAINED),
 }
-UNNAMED_IN_RECORD = {"s3:PutObject", "sns:Publish"}
+UNNAMED_IN_RECORD = {"sns:Publish"}
 """Gaps that the log names: nothing of the host is missing."""
 
 

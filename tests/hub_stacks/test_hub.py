@@ -16,6 +16,7 @@ from functions.finding.model import Finding, RefusalKind
 from functions.finding.parse import parse
 from functions.incident.items import CONTROL_KEY
 from functions.settings import Settings
+from hub.simulation.world_spec import Profile
 from hub.stacks.dialects import DIALECTS
 from tests.docs.test_records import forget_directory
 from tests.end_to_end.scenes import bundle as shipped
@@ -270,7 +271,8 @@ def needed(calls: Sequence[Mapping[str, Any]]) -> set[str]:
 def used() -> dict[str, set[str]]:
     """Contain a host in an account that the directory lacks, see it again, release it: which permissions that takes."""
     finding = asff("Backdoor:EC2/C&CActivity.B!DNS", account=ACCOUNT, region=REGION, instances=(INSTANCE,))
-    with staged(shipped(), instance(), warm=True) as stage:
+    host = instance(profile=Profile("app-profile", "app-role"))
+    with staged(shipped(), host, warm=True) as stage:
         forget_directory(stage)
         stage.deliver(finding)
         stage.deliver({**finding, "Id": f"{finding['Id'][:-4]}ffff"})

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from functions.incident.claim import Attempt, Claim, ClaimLostError
 from functions.incident.conflict import ATTEMPTS
+from functions.incident.evidence import Kept
 from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
 from functions.incident.model import Part, PlannedCall, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion, Counter, LimitReachedError
@@ -24,6 +25,8 @@ from tests.policy.made import ACCOUNT, NOW, TARGET, finding
 SECTION = {"interfaces": {"eni-1": ["sg-b", "sg-a"]}, "vpc": None, "count": 1, "flag": True, "text": "ü\x1b"}
 LIMIT = 2
 COUNTER = Counter(ACCOUNT, LIMIT)
+
+RAW = Kept("key", "sha", "v1", 3)
 
 
 def begin(table: Table, by: Attempt = OURS, incident: str = INCIDENT, **given: object) -> None:
@@ -117,7 +120,7 @@ def test_a_refused_baseline_is_not_taken_for_a_limit(table: Table) -> None:
 
 def test_nothing_is_written_for_an_incident_before_it_begins(table: Table) -> None:
     assert table.store.load(INCIDENT) is None
-    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
+    table.store.add_finding(INCIDENT, finding(), message="m", raw=RAW)
     assert table.store.load(INCIDENT) is None
 
 
@@ -222,8 +225,8 @@ def test_a_release_is_dated_and_empties_what_is_unseen(table: Table) -> None:
 
 def test_everything_that_is_written_is_read_back(table: Table) -> None:
     claim = opened(table)
-    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
-    table.store.add_finding(INCIDENT, finding(), message="m", raw="key")
+    table.store.add_finding(INCIDENT, finding(), message="m", raw=RAW)
+    table.store.add_finding(INCIDENT, finding(), message="m", raw=RAW)
     table.store.add_finding(
         INCIDENT, finding(id="a", types=("Recon:EC2/Portscan", "Trojan:EC2/DropPoint")), message="n", raw=None
     )

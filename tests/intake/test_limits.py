@@ -70,7 +70,8 @@ def test_a_scaling_group_has_a_limit_of_its_own(simulated: Simulated, used: int)
 
 def test_two_scaling_groups_do_not_share_a_limit(simulated: Simulated) -> None:
     hosts = [
-        instance(name, scaling_group=ScalingGroup("web" if at < 2 else "app")) for at, name in enumerate(HOSTS[:4])
+        instance(name, scaling_group=ScalingGroup("web" if at < 2 else "app", max=9, desired=4))
+        for at, name in enumerate(HOSTS[:4])
     ]
     results = simulated(*hosts).deliver(*[finding(number) for number in range(4)])
     assert [each.outcome for each in results] == [Outcome.ACTED] * 4

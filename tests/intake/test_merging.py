@@ -13,6 +13,7 @@ from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from hub.simulation.run import time_to_contain_ms
 from tests.conftest import Simulated
+from tests.containment.hosts import host, interface
 from tests.finding.findings import asff, native, ocsf
 from tests.intake.policies import C2, MINING, TOR, policy
 
@@ -181,7 +182,7 @@ VERDICTS = {
 @pytest.mark.parametrize("case", VERDICTS)
 def test_verdict(case: str) -> None:
     results, types, interfaces, state, open_interfaces = VERDICTS[case]
-    verdict = judge(results, types, interfaces)
+    verdict = judge(results, types, host(interfaces=tuple(map(interface, interfaces))))
     assert verdict.state is state
     assert ("interfaces" in verdict.residual_risk) == open_interfaces
     if case in {"switched off", "no interface"}:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from functions.steps.registry import contain_grants, release_grants
-from member_stacks.identity import identity_grants
+from functions.steps.registry import contain_grants, identity_grants, release_grants
 from member_stacks.permission_table import render
 from tests.docs.pages import ROOT, words
 from tests.member_stacks.made import PROPS, resources, same_as_golden, template
@@ -20,9 +20,11 @@ def test_it_names_everything_that_the_stack_makes() -> None:
     whole = template(replace(PROPS, identity=True))
     told = {word for line in render().splitlines() if line.startswith("| `cordon-") for word in words(line)}
     made = {name for kind in ("Group", "ManagedPolicy", "Role") for name in resources(f"IAM.{kind}", whole)}
-    assert told >= made
+    assert told >= {re.sub(r"-[0-9]+$", "", name) for name in made}  # how many a role has depends on the Regions
 
 
 def test_it_has_a_row_for_every_grant() -> None:
-    rows = [line for line in render().splitlines() if line.startswith(("| `ec2:", "| `iam:"))]
-    assert len(rows) == len(contain_grants()) + len(release_grants()) + len(identity_grants("cordon"))
+    granted = [*contain_grants(), *release_grants(), *identity_grants()]
+    services = tuple({f"| `{needed.grant.service}:" for needed in granted})
+    rows = [line for line in render().splitlines() if line.startswith(services)]
+    assert len(rows) == len(granted)

@@ -60,6 +60,14 @@ def test_the_investigators_way_in_survives_the_denial() -> None:
     assert allowed(policy("cordon-denial"), [*WAY_IN, READ], denied) == [True, True, True, False]
 
 
+@pytest.mark.parametrize("number", range(1, DENIED_TAGS + 1))
+def test_the_way_in_is_denied_by_a_tag_of_its_own(number: int) -> None:
+    tag = {f"aws:PrincipalTag/cordon-denied-ssm-{number}": HOST}
+    on_host, elsewhere = {"ec2:SourceInstanceARN": HOST, **tag}, {"ec2:SourceInstanceARN": OTHER, **tag}
+    assert allowed(policy("cordon-denial"), [*WAY_IN, READ], on_host) == [False, False, False, True]
+    assert allowed(policy("cordon-denial"), [*WAY_IN, READ], elsewhere) == [True, True, True, True]
+
+
 @pytest.mark.parametrize("value", [None, "", "*", "none", "arn:aws:ec2:*:*:instance/*"])
 def test_a_tag_that_names_no_instance_denies_nobody(value: str | None) -> None:
     tags = {} if value is None else {"aws:PrincipalTag/cordon-denied-2": value}
@@ -173,7 +181,8 @@ OURS = [
     Request("iam:DeleteRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
     Request("iam:DeleteRolePermissionsBoundary", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
     Request("iam:CreatePolicyVersion", f"arn:aws:iam::{MEMBER}:policy/cordon/cordon-boundary", {}),
-    Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+    Request("iam:DetachGroupPolicy", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+    Request("iam:DeleteGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
     Request("sts:AssumeRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
     Request("sts:AssumeRole", "arn:aws:iam::999988887777:role/elsewhere", {}),
 ]
@@ -209,8 +218,11 @@ def test_the_boundary_leaves_what_the_roles_need() -> None:
         Request("ec2:ModifyInstanceAttribute", HOST, here),
         Request("iam:PutRolePolicy", role, {}),
         Request("iam:PassRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-quarantined", {}),
-        Request("ec2:ModifyInstanceAttribute", HOST, elsewhere),
         Request("iam:AttachRolePolicy", role, {}),
+        Request("iam:AddUserToGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+        Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+        Request("ec2:ModifyInstanceAttribute", HOST, elsewhere),
+        Request("iam:AttachUserPolicy", f"arn:aws:iam::{MEMBER}:user/ann", {}),
         Request("ec2:TerminateInstances", HOST, here),
     ]
-    assert allowed(boundary, requests, as_boundary=True) == [True, True, True, False, False, False]
+    assert allowed(boundary, requests, as_boundary=True) == [True] * 6 + [False] * 3

@@ -15,9 +15,8 @@ from cfnlint.api import lint
 
 from functions import names
 from functions.settings import Settings
-from functions.steps.registry import Needed, contain_grants, release_grants
-from member_stacks.document import arn_of, conditions_of
-from member_stacks.identity import identity_grants
+from functions.steps.registry import Needed, contain_grants, identity_grants, release_grants
+from member_stacks.document import ATTACHED_LIMIT, POLICY_LIMIT, arn_of, characters, conditions_of, documents
 from member_stacks.template import BODY_LIMIT_BYTES
 from member_stacks.trust import LIMIT
 from tests.member_stacks.made import (
@@ -34,10 +33,7 @@ from tests.member_stacks.made import (
 )
 
 WITH_IDENTITY = replace(PROPS, identity=True)
-ROLES = {"contain": contain_grants(), "release": release_grants(), "identity": identity_grants("cordon")}
-POLICY_LIMIT = 6_144
-"""Characters of a managed policy, white space not counted (IAM quotas)."""
-
+ROLES = {"contain": contain_grants(), "release": release_grants(), "identity": identity_grants()}
 FLAT = {"AWS::IAM::Group", "AWS::IAM::InstanceProfile", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role"}
 
 
@@ -63,9 +59,10 @@ def test_it_fits(props: Any) -> None:
     whole = template(props)
     assert len(compact(whole).encode()) < BODY_LIMIT_BYTES
     for name, each in resources("IAM.ManagedPolicy", whole).items():
-        assert len(compact(each["PolicyDocument"])) < POLICY_LIMIT, name
+        assert len(compact(each["PolicyDocument"])) <= POLICY_LIMIT, name
     for name, each in resources("IAM.Role", whole).items():
         assert len(compact(each["AssumeRolePolicyDocument"])) < LIMIT, name
+        assert len(each.get("ManagedPolicyArns", [])) <= ATTACHED_LIMIT, name
 
 
 @pytest.mark.parametrize("props", [PROPS, WITH_IDENTITY])
@@ -109,11 +106,31 @@ def triples(document: dict[str, Any]) -> list[tuple[str, str, str]]:
     )
 
 
+def attached(role: str, whole: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a role's policies, by name."""
+    references = [each["Ref"] for each in resources("IAM.Role", whole)[f"cordon-{role}"]["ManagedPolicyArns"]]
+    names_of = [whole["Resources"][each]["Properties"]["ManagedPolicyName"] for each in references]
+    return {name: policy(name, whole) for name in names_of}
+
+
+def test_what_one_policy_does_not_hold_goes_into_further_ones() -> None:
+    assert list(attached("contain", template())) == ["cordon-contain", "cordon-contain-2"]
+    assert list(attached("release", template())) == ["cordon-release"]
+
+
+def test_statements_are_spread_over_documents_in_their_order() -> None:
+    statements = [{"Effect": "Allow", "Action": [f"ec2:{'x' * 2_900}{number}"]} for number in range(5)]
+    made = documents(statements)
+    assert [len(each["Statement"]) for each in made] == [2, 2, 1]
+    assert [each for document in made for each in document["Statement"]] == statements
+    assert all(characters(each) <= POLICY_LIMIT for each in made)
+
+
 def expected(needed: Needed) -> tuple[str, str, str]:
     grant = needed.grant
     return (
         grant.action,
-        str(resolved({"Fn::Sub": arn_of(grant)})),
+        str(resolved({"Fn::Sub": arn_of(grant, "cordon")})),
         compact(resolved(conditions_of(grant, "cordon"))),
     )
 
@@ -121,19 +138,23 @@ def expected(needed: Needed) -> tuple[str, str, str]:
 @pytest.mark.parametrize("role", ROLES)
 def test_what_is_granted_is_in_the_template_and_nothing_else(role: str) -> None:
     whole = template(WITH_IDENTITY)
-    assert triples(policy(f"cordon-{role}", whole)) == sorted(expected(needed) for needed in ROLES[role])
-    (attached,) = resources("IAM.Role", whole)[f"cordon-{role}"]["ManagedPolicyArns"]
-    assert whole["Resources"][attached["Ref"]]["Properties"]["ManagedPolicyName"] == f"cordon-{role}"
+    assert sorted(each for document in attached(role, whole).values() for each in triples(document)) == sorted(
+        expected(needed) for needed in ROLES[role]
+    )
     assert "Policies" not in resources("IAM.Role", whole)[f"cordon-{role}"]
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_grant_holds_in_another_region(role: str) -> None:
-    denied = [
-        each for each in policy(f"cordon-{role}", template(WITH_IDENTITY))["Statement"] if each["Effect"] == "Deny"
-    ]
+    documents = attached(role, template(WITH_IDENTITY)).values()
+    denied = [each for document in documents for each in document["Statement"] if each["Effect"] == "Deny"]
+    regional = {
+        "contain": ["autoscaling:*", "ec2:*", "elasticloadbalancing:*"],
+        "release": ["autoscaling:*", "ec2:*", "elasticloadbalancing:*"],
+        "identity": ["ec2:*"],
+    }
     assert [(each["Action"], each["Resource"], each["Condition"]) for each in denied] == [
-        ("ec2:*", "*", {"StringNotEquals": {"aws:RequestedRegion": list(PROPS.regions)}})
+        (regional[role], "*", {"StringNotEquals": {"aws:RequestedRegion": list(PROPS.regions)}})
     ]
 
 

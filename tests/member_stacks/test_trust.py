@@ -72,7 +72,11 @@ def test_a_stranger_may_not(who: str, operation: str) -> None:
 def test_neither_function_may_become_the_others_role() -> None:
     assert not ask("release", "sts:AssumeRole", function="intake")
     assert not ask("contain", "sts:AssumeRole", function="release")
-    assert not ask("identity", "sts:AssumeRole", function="release")
+
+
+def test_the_release_takes_away_what_the_opt_in_role_wrote() -> None:
+    assert ask("identity", "sts:AssumeRole", function="release")
+    assert not ask("identity", "sts:AssumeRole", function="watch")
 
 
 SAID: Mapping[str, tuple[str, Mapping[str, Any]]] = {

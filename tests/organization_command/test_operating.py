@@ -345,6 +345,22 @@ def test_a_release_that_left_something(config: Path, aws: Answering) -> None:
     assert document_of(result)["items"][0]["restored"] is False
 
 
+def test_what_is_left_is_told_with_its_command(config: Path, aws: Answering) -> None:
+    command = "aws ec2 modify-network-interface-attribute --network-interface-id eni-0a1b2c3d --groups sg-0a1b2c3d"
+    document = restored("released", restored=False)
+    document["items"][0] |= {"reason": "sg-0a1b2c3d no longer exists", "command": command}
+    aws.is_of(HUB)
+    answers(aws, document)
+    told = released(config)
+
+    assert told.exit_code == 0
+    # Whole and on one line, however narrow the terminal is.
+    assert [line.split(maxsplit=1) for line in told.stdout.splitlines() if line][-2:] == [
+        ["what", "by which command"],
+        ["eni-0a1b2c3d", command],
+    ]
+
+
 def test_a_release_that_is_refused(config: Path, aws: Answering) -> None:
     aws.is_of(HUB)
     refusal = f"there is no incident {INCIDENT}"

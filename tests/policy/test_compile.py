@@ -41,7 +41,7 @@ ONE_FILE = [
     (
         "version: 1\nou: /X\n",
         [
-            "2:1: ou: is not known here; known are after_release, bounds, eks_nodes, exceptions, limits, max_age, mode, rules, steps, version"
+            "2:1: ou: is not known here; known are after_release, appliances, bounds, eks_nodes, exceptions, last_healthy_target, limits, max_age, mode, rules, steps, version"
         ],
     ),
     ("version: 1\nmod: observe\n", ["2:1: mod: is not known here; did you mean 'mode'?"]),
@@ -299,9 +299,10 @@ def test_layers_of_the_small_configuration() -> None:
     bundle = compile_config(SMALL).bundle
     mining, tor = bundle.policy_for(ACCOUNT, "/Workloads/Prod").rules
     assert (mining.mode, mining.origin) == (Mode.ENFORCE, "config/accounts/payments.yaml:4")
-    access = {"cidrs": ["198.51.100.0/24"], "ports": [3389], "prefix_lists": [], "security_groups": []}
-    assert mining.steps == {"isolate": {"access": access}, "protect": {}, "snapshot": {}, "quarantine": {}}
-    assert set(tor.steps) == {"isolate", "protect", "quarantine"}
+    access = {"cidrs": ["198.51.100.0/24"], "ports": [3389], "prefix_lists": [], "security_groups": [], "ssm": []}
+    others: dict[str, object] = {name: {} for name in ("protect", "quarantine", "scaling", "capture", "identity")}
+    assert mining.steps == {"isolate": {"access": access}, "snapshot": {}, **others}
+    assert set(tor.steps) == {"isolate", *others}
     assert (tor.mode, tor.origin) == (Mode.APPROVE, "config/ous/prod.yaml:4")
     elsewhere = bundle.policy_for(ACCOUNT, "/").rules[1]
     assert (elsewhere.mode, elsewhere.origin) == (Mode.OBSERVE, "built-in")
@@ -361,7 +362,7 @@ def test_the_shipped_policy() -> None:
     assert approving == {rule.id for rule in rules} - {"everything-else"}
     for name in PLAYBOOK:
         assert any(name in rule.match.types for rule in rules), name
-    access = {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"], "security_groups": [], "prefix_lists": []}
+    access = {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"], "security_groups": [], "prefix_lists": [], "ssm": []}
     assert all(rule.steps["isolate"]["access"] == access for rule in rules)
 
 

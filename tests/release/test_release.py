@@ -12,13 +12,15 @@ from functions.incident.claim import Attempt
 from functions.incident.model import RestoredItem, State
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
-from functions.release.release import ReleaseError
-from hub.simulation.world_spec import Eni
+from functions.release.release import WITHHELD, ReleaseError
+from hub.simulation.world_spec import Eni, ScalingGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff, native
+from tests.intake.policies import C2, policy
 from tests.release.shapes import SHAPES, facts
-from tests.stage import INSTANCE, TARGET, Stage, instance
+from tests.stage import INSTANCE, REGION, TARGET, Stage, instance
 
+SWAP = "ModifyNetworkInterfaceAttribute"
 HOST = instance(enis=(Eni(("app", "db")), Eni(("web",))), volumes=2, tags={"status": "live"})
 
 
@@ -112,14 +114,113 @@ def test_a_group_that_is_gone_is_named_and_the_rest_restored(simulated: Simulate
     stage = simulated(HOST)
     stage.deliver(asff())
     first, second = stage.host()["enis"]
-    stage.visitor().delete_security_group(GroupId=stage.group("db"))
+    gone, app = stage.group("db"), stage.group("app")
+    stage.visitor().delete_security_group(GroupId=gone)
     left = release(stage)
     assert set(left) == {f"groups of {first['id']}"}
-    assert "InvalidGroup.NotFound" in left[f"groups of {first['id']}"].reason
-    # It stays closed rather than half open.
-    assert stage.host()["enis"][0]["groups"] == first["groups"]
+    item = left[f"groups of {first['id']}"]
+    assert f"{gone} no longer exists" in item.reason
+    assert item.command == swapped_by_hand(first["id"], app, gone)
+    assert stage.incident.state is State.RELEASED  # a further release could do no better
+    # With fewer groups it is more closed than it was, never more open.
+    assert stage.host()["enis"][0]["groups"] == [app]
     assert stage.host()["enis"][1]["groups"] == [stage.group("web")]
     assert second["groups"] == first["groups"]
+
+
+def swapped_by_hand(interface: str, *groups: str) -> str:
+    listed = " ".join(groups)
+    return (
+        f"aws ec2 modify-network-interface-attribute --network-interface-id {interface} --groups {listed} "
+        f"--region {REGION}"
+    )
+
+
+def test_where_no_group_is_left_the_interface_stays_quarantined_and_the_host_out_of_service(
+    simulated: Simulated,
+) -> None:
+    """In service it would fail its health check, and Auto Scaling would end it."""
+    member = instance(enis=(Eni(("app", "db")), Eni(("web",))), scaling_group=ScalingGroup("web", min=0))
+    stage = simulated(member, bundle=policy("steps: {scaling: {leave: standby}}\n"))
+    stage.deliver(asff(C2))
+    assert lifecycle(stage) == "Standby"
+    first, second = stage.host()["enis"]
+    before = stage.group("app"), stage.group("db"), stage.group("web")
+    for name in before:
+        stage.visitor().delete_security_group(GroupId=name)
+    left = release(stage)
+    assert [eni["groups"] for eni in stage.host()["enis"]] == [first["groups"], second["groups"]]
+    assert left[f"groups of {first['id']}"].command == swapped_by_hand(first["id"], *before[:2])
+    assert not left[f"groups of {first['id']}"].retry
+    assert "stays quarantined" in left[f"groups of {first['id']}"].reason
+    assert (left["scaling"].reason, left["scaling"].retry) == (WITHHELD, True)
+    assert lifecycle(stage) == "Standby"
+    assert stage.incident.state is State.RELEASING
+    # Somebody makes another group and puts it on: then it comes back.
+    made = stage.visitor().create_security_group(GroupName="app2", Description="a", VpcId=vpc(stage))["GroupId"]
+    for eni in (first, second):
+        stage.visitor().modify_network_interface_attribute(NetworkInterfaceId=eni["id"], Groups=[made])
+    assert set(release(stage)) == {f"groups of {eni['id']}" for eni in (first, second)}
+    assert lifecycle(stage) == "InService"
+    assert stage.incident.state is State.RELEASED
+
+
+def vpc(stage: Stage) -> str:
+    return str(stage.visitor().describe_instances()["Reservations"][0]["Instances"][0]["VpcId"])
+
+
+def lifecycle(stage: Stage) -> str:
+    (group,) = stage.simulation.world()["scaling_groups"]
+    return str(next(each["lifecycle"] for each in group["instances"] if each["id"] == INSTANCE))
+
+
+def test_the_network_comes_back_before_the_host_goes_into_service(simulated: Simulated) -> None:
+    member = instance(enis=(Eni(), Eni()), scaling_group=ScalingGroup("web", min=0))
+    stage = simulated(member, bundle=policy("steps: {scaling: {leave: standby}}\n"))
+    stage.deliver(asff(C2))
+    stage.meet("ec2:ModifyNetworkInterfaceAttribute=RequestLimitExceeded")
+    assert release(stage)["scaling"].reason == WITHHELD
+    assert lifecycle(stage) == "Standby"
+    calls = len(stage.calls())
+    stage.meet()
+    assert release(stage) == {}
+    assert lifecycle(stage) == "InService"
+    made = [call for call in stage.calls()[calls:] if call["operation"] in {SWAP, "ExitStandby"}]
+    assert [call["operation"] for call in made] == [SWAP, SWAP, "ExitStandby"]
+    # The primary interface last: whoever looks at the host by it sees it whole.
+    swapped = [call["parameters"]["NetworkInterfaceId"] for call in made[:2]]
+    assert swapped == [eni["id"] for eni in reversed(stage.host()["enis"])]
+
+
+def devices(stage: Stage) -> dict[str, str]:
+    (described,) = stage.visitor().describe_instances()["Reservations"][0]["Instances"]
+    return {each["Ebs"]["VolumeId"]: each["DeviceName"] for each in described["BlockDeviceMappings"]}
+
+
+def test_whatever_is_left_is_told_with_what_a_person_would_type(simulated: Simulated) -> None:
+    stage = simulated(HOST)
+    stage.deliver(asff())
+    refused = ("ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute", "DeleteTags", "CreateTags")
+    stage.meet(*(f"ec2:{operation}=UnauthorizedOperation" for operation in refused))
+    left = release(stage)
+    volume = stage.host()["volumes"][0]["id"]
+    device = devices(stage)[volume]
+    first = stage.host()["enis"][0]["id"]
+    app, db = stage.group("app"), stage.group("db")
+    assert left[f"groups of {first}"].command == swapped_by_hand(first, app, db)
+    commands = {
+        "disableApiTermination": f"modify-instance-attribute --instance-id {INSTANCE} --no-disable-api-termination",
+        f"{volume} DeleteOnTermination": f"modify-instance-attribute --instance-id {INSTANCE} --block-device-mappings "
+        f"""'[{{"DeviceName":"{device}","Ebs":{{"DeleteOnTermination":true}}}}]'""",
+        f"tag status of {INSTANCE}": f"create-tags --resources {INSTANCE} --tags "
+        """'[{"Key":"status","Value":"live"}]'""",
+        f"tag cordon:incident of {volume}": f"delete-tags --resources {volume} --tags "
+        """'[{"Key":"cordon:incident"}]'""",
+    }
+    assert {what: left[what].command for what in commands} == {
+        what: f"aws ec2 {command} --region {REGION}" for what, command in commands.items()
+    }
+    assert all(item.command for item in left.values())
 
 
 def test_a_release_that_left_something_can_be_run_again(simulated: Simulated) -> None:

@@ -64,6 +64,8 @@ CORRECTED: list[tuple[str, str, dict[str, Any]]] = [
     ("ec2", "DescribeSecurityGroupRules", {}),
     ("ec2", "CreateSnapshots", {"InstanceSpecification": {"InstanceId": INSTANCE}, "Description": "evidence"}),
     ("ec2", "DescribeSnapshots", {"OwnerIds": ["self"]}),
+    ("ec2", "GetConsoleOutput", {"InstanceId": INSTANCE, "Latest": True}),
+    ("ec2", "GetConsoleScreenshot", {"InstanceId": INSTANCE}),
     ("autoscaling", "DescribeAutoScalingInstances", {"InstanceIds": [INSTANCE]}),
 ]
 

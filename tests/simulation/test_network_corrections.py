@@ -12,6 +12,7 @@ from hub.simulation.world_spec import Eni, Rule, SecurityGroup
 from tests.simulation.worlds import ACCOUNT, INSTANCE, REGION, instance, member, refusal, world
 
 TWO = (Eni(), Eni())
+SHARING = "555566667777"
 
 
 def enis(ec2: Any, name: str = INSTANCE) -> list[dict[str, Any]]:
@@ -169,3 +170,24 @@ def test_a_group_that_is_worn_stays() -> None:
         delete = ec2.delete_security_group
         assert refusal(delete, GroupId=worn["cordon-quarantine"]) == "DependencyViolation"
         assert refusal(delete, GroupId=new_group(ec2)) is None
+
+
+def test_what_is_in_a_shared_vpc_is_its_owners() -> None:
+    """A participant reads network ACLs and changes none; groups that it makes there are its own."""
+    shared = instance(vpc_owner=SHARING)
+    with Simulation(world(shared, instance("i-0000000000000002", vpc="own"))) as simulation:
+        ec2 = member(simulation, "ec2")
+        first, second = (enis(ec2, name)[0] for name in (INSTANCE, "i-0000000000000002"))
+        vpcs = {each["VpcId"]: each["OwnerId"] for each in ec2.describe_vpcs()["Vpcs"]}
+        assert (vpcs[first["VpcId"]], vpcs[second["VpcId"]]) == (SHARING, ACCOUNT)
+        acls = {each["VpcId"]: each for each in ec2.describe_network_acls()["NetworkAcls"]}
+        entry = {"RuleNumber": 50, "Protocol": "-1", "RuleAction": "deny", "Egress": False, "CidrBlock": "10.0.0.9/32"}
+        ec2.create_network_acl_entry(NetworkAclId=acls[second["VpcId"]]["NetworkAclId"], **entry)
+        theirs = acls[first["VpcId"]]
+        assert theirs["OwnerId"] == SHARING
+        acl, association = theirs["NetworkAclId"], theirs["Associations"][0]["NetworkAclAssociationId"]
+        assert refusal(ec2.create_network_acl_entry, NetworkAclId=acl, **entry) == "UnauthorizedOperation"
+        asked = {"AssociationId": association, "NetworkAclId": acl}
+        assert refusal(ec2.replace_network_acl_association, **asked) == "UnauthorizedOperation"
+        made = ec2.describe_security_groups(GroupIds=[new_group(ec2)])["SecurityGroups"][0]
+        assert (made["VpcId"], made["OwnerId"]) == (first["VpcId"], ACCOUNT)

@@ -54,6 +54,19 @@ def test_everything_but_the_place_has_a_default() -> None:
     assert (len(read.enis), read.volumes, read.groups, read.state) == (1, 1, ("app",), "running")
 
 
+def test_interfaces_that_are_not_plain() -> None:
+    enis = "enis: [{trunk: true, source_dest_check: false}, {ipv4: false, ipv6: true}]"
+    (read,) = parse_world(f"{HEAD}instances: [{{id: i-0000000000000001, {PLACE}, {enis}}}]").instances
+    assert read.enis == (Eni(trunk=True, source_dest_check=False), Eni(ipv4=False, ipv6=True))
+    fields = 'enis: [{ipv4: false}], vpc_owner: "777788889999"'
+    with pytest.raises(WorldError) as raised:
+        parse_world(f"{HEAD}instances: [{{id: i-0000000000000001, {PLACE}, {fields}}}]")
+    assert raised.value.problems == [
+        "world: instances[0].vpc_owner: account 777788889999 is not listed under accounts",
+        "world: instances[0].enis: an interface without ipv4 has ipv6",
+    ]
+
+
 def test_an_account_id_needs_no_quotation_marks_and_keeps_its_zeros() -> None:
     spec = parse_world("accounts: {011112222333: {name: old}}\nusers: [{name: alice, account: 011112222333}]")
     assert (list(spec.accounts), spec.users[0].account) == (["011112222333"], "011112222333")

@@ -51,7 +51,7 @@ def task(
     options: Mapping[str, Any] = OPTIONS,
     resumed: bool = False,
 ) -> Iterator[dict[Step, Task]]:
-    """Give every step's task, with a baseline taken now, in a delivery of its own."""
+    """Give the task of every step that observes, with a baseline taken now, in a delivery of its own."""
     with stage.simulation.delivering(1):
         who = member(stage, incident=incident, target=target)
         sight = look(who, STEPS)
@@ -67,6 +67,7 @@ def task(
                 resumed,
             )
             for step in STEPS
+            if step.explore is None  # its section takes a look of its own
         }
         who.pool.close()
 

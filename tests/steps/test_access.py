@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.steps.access import Access, GroupRule, rules_of
+from functions.steps.access import Access, GroupRule, rule_of, rules_of
 from tests.stage import Stage, staged
 
 CIDRS_V4 = st.ip_addresses(v=4).flatmap(lambda ip: st.integers(0, 32).map(lambda bits: _network(ip, bits)))
@@ -22,6 +22,7 @@ OPTIONS = st.fixed_dictionaries(
         "cidrs": st.lists(st.one_of(CIDRS_V4, CIDRS_V6), max_size=4),
         "security_groups": st.lists(st.sampled_from(["sg-a", "sg-b"]), max_size=2),
         "prefix_lists": st.lists(st.sampled_from(["pl-0a", "pl-0b"]), max_size=2),
+        "ssm": st.lists(st.one_of(CIDRS_V4, CIDRS_V6, st.sampled_from(["sg-a", "pl-0a"])), max_size=3),
     },
 )
 
@@ -41,11 +42,14 @@ def stage(bundle: bytes) -> Iterator[Stage]:
 @given(options=OPTIONS)
 def test_what_is_given_to_ec2_is_what_is_wanted(options: dict[str, Any]) -> None:
     access = Access.from_options({"access": options})
-    assert rules_of({"IpPermissions": access.permissions()}) == access.rules
+    told = {"IpPermissions": access.permissions(), "IpPermissionsEgress": access.outward_permissions()}
+    assert rules_of(told) == access.rules
     sources = [*options.get("cidrs", []), *options.get("security_groups", []), *options.get("prefix_lists", [])]
     wanted = {(port, source) for port in options.get("ports", []) for source in sources}
-    assert {(rule.from_port, rule.source) for rule in access.rules} == wanted
-    assert all((rule.egress, rule.protocol) == (False, "tcp") for rule in access.rules)
+    inward = {(rule.from_port, rule.source) for rule in access.rules if not rule.egress}
+    outward = {(rule.from_port, rule.source) for rule in access.rules if rule.egress}
+    assert (inward, outward) == (wanted, {(443, endpoint) for endpoint in options.get("ssm", [])})
+    assert all((rule.protocol, rule.to_port) == ("tcp", rule.from_port) for rule in access.rules)
 
 
 @settings(max_examples=15, deadline=None)
@@ -56,16 +60,23 @@ def test_what_ec2_tells_is_what_it_was_given(stage: Stage, options: dict[str, An
     number = len(stage.simulation.world()["security_groups"])
     given_groups = {
         name: ec2.create_security_group(GroupName=f"{name}-{number}", Description="a", VpcId=vpc)["GroupId"]
-        for name in set(options.get("security_groups", []))
+        for name in {*options.get("security_groups", []), *options.get("ssm", [])}
+        if name.startswith("sg-")
     }
-    access = Access.from_options({"access": {**options, "security_groups": list(given_groups.values())}})
+    made_of = {
+        key: [given_groups.get(each, each) for each in options.get(key, [])] for key in ("security_groups", "ssm")
+    }
+    access = Access.from_options({"access": {**options, **made_of}})
     made = ec2.create_security_group(GroupName=f"quarantine-{number}", Description="a", VpcId=vpc)["GroupId"]
     if access.permissions():
         ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=access.permissions())
+    if access.outward_permissions():
+        ec2.authorize_security_group_egress(GroupId=made, IpPermissions=access.outward_permissions())
     (told,) = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"]
-    assert rules_of({**told, "IpPermissionsEgress": []}) == access.rules
-    outward = rules_of({"IpPermissionsEgress": told["IpPermissionsEgress"]})
-    assert outward == {GroupRule(egress=True, protocol="-1", from_port=-1, to_port=-1, source="0.0.0.0/0")}
+    everywhere = GroupRule(egress=True, protocol="-1", from_port=-1, to_port=-1, source="0.0.0.0/0")
+    assert rules_of(told) == access.rules | {everywhere}
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [made]}])["SecurityGroupRules"]
+    assert {rule_of(rule) for rule in rules} == access.rules | {everywhere}
 
 
 @given(options=OPTIONS, data=st.data())
@@ -76,6 +87,12 @@ def test_the_profile_is_of_what_is_allowed_and_of_nothing_else(options: dict[str
     further = {**options, "ports": [*options.get("ports", []), 9999]}
     if 9999 not in options.get("ports", []):
         assert Access.from_options({"access": further}).profile != access.profile
+
+
+def test_without_endpoints_of_ssm_the_profile_is_what_it_was() -> None:
+    """Groups that were recorded before there was that option go on being used."""
+    options = {"access": {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"], "ssm": []}}
+    assert Access.from_options(options).profile == "3bc5b523"
 
 
 @pytest.mark.parametrize("options", [{}, {"access": None}, {"access": {}}, {"access": {"ports": [22]}}])

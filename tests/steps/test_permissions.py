@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The permissions that steps declare are the calls that are made: no call undeclared, no declaration unused."""
+"""No call is made that no step declares. That no declaration is unused tests/authorization proves, grant by grant."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import botocore.session
 import pytest
 
-from functions.steps.registry import OBSERVING, STEPS, contain_actions, release_actions
+from functions.aws.roles import reading
+from functions.steps.registry import OBSERVING, STEPS, contain_actions, identity_actions, release_actions
+from functions.steps.step import Step
 from hub.simulation.world_spec import Eni
+from tests.faults.scenarios import SCENARIOS, contained
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import Stage, instance, staged
 
 SECOND = "i-0000000000000002"
 HOST = instance(enis=(Eni(), Eni(("db",))), volumes=2, tags={"status": "live"})
-
-TAGGED_WHEN_MADE = "tags at creation need ec2:CreateTags, although CreateTags is not called"
-NOT_CALLED = {("isolate", "ec2:CreateTags"): TAGGED_WHEN_MADE, ("snapshot", "ec2:CreateTags"): TAGGED_WHEN_MADE}
-"""Permissions that a step needs without calling the operation, and why."""
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "a fresh host": {},
@@ -36,8 +36,13 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def _ec2(calls: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {f"ec2:{call['operation']}" for call in calls if call["service"] == "ec2"}
+_IAM_NAMES = {"elbv2": "elasticloadbalancing"}
+
+
+def _actions(calls: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return what IAM calls these calls in a member account."""
+    members = [call for call in calls if call["service"] in {"autoscaling", "ec2", "elbv2", "iam"}]
+    return {f"{_IAM_NAMES.get(call['service'], call['service'])}:{call['operation']}" for call in members}
 
 
 def _go(stage: Stage, hosts: int = 1) -> tuple[set[str], set[str]]:
@@ -49,67 +54,56 @@ def _go(stage: Stage, hosts: int = 1) -> tuple[set[str], set[str]]:
     for incident in stage.deployment.incidents():
         stage.deployment.release(incident.id)
     calls = stage.calls()
-    return _ec2(calls[:contained]), _ec2(calls[contained:])
+    return _actions(calls[:contained]), _actions(calls[contained:])
 
 
 @functools.cache
 def _called(way: str, bundle: bytes) -> tuple[set[str], set[str]]:
+    if way in SCENARIOS:
+        ended = contained(SCENARIOS[way], release=True)
+        first = [call for call in ended.calls if call["delivery"] == 1]
+        return _actions(first), _actions([call for call in ended.calls if call["delivery"] > 1])
     how = dict(WAYS[way])
     hosts = how.pop("hosts", [HOST])
     with staged(bundle, *hosts, **how) as stage:
         return _go(stage, len(hosts))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*WAYS, *SCENARIOS])
 def test_nothing_undeclared_is_called(bundle: bytes, way: str) -> None:
     contained, released = _called(way, bundle)
-    assert contained <= contain_actions(changing=True)
-    assert released <= release_actions()
-
-
-def test_nothing_declared_is_never_called(bundle: bytes) -> None:
-    ways = [_called(way, bundle) for way in WAYS]
-    assert set().union(*(contained for contained, _ in ways)) == contain_actions(changing=True)
-    assert set().union(*(released for _, released in ways)) == release_actions()
+    assert contained <= contain_actions(changing=True) | identity_actions()
+    assert released <= release_actions() | identity_actions()
 
 
 def test_observing_reads_and_nothing_else(bundle: bytes) -> None:
     with staged(bundle) as stage:
         stage.deliver(asff(Sample=True))
-        called = _ec2(stage.calls())
+        called = _actions(stage.calls())
     assert called <= contain_actions(changing=False)
     assert called >= OBSERVING
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_a_step_by_itself_changes_what_it_declares(step: Any) -> None:
-    """With every other step switched off, what is changed is what this one declares, in both directions."""
-    others = ", ".join(f"{each.name}: {{enabled: {'true' if each is step else 'false'}}}" for each in STEPS)
-    bundle = policy(f"steps: {{{others}}}\n")
-    contained: set[str] = set()
-    released: set[str] = set()
-    for faults in ([], ["ec2:CreateSnapshots=SnapshotLimitExceeded"]):
-        with staged(bundle, HOST, faults=faults) as stage:
-            before, after = _go(stage)
-            contained |= before
-            released |= after
-    declared = {each for each in step.permissions if ":Describe" not in each}
-    silent = {action for name, action in NOT_CALLED if name == step.name}
-    if step.name == "isolate":
-        silent |= {"ec2:AuthorizeSecurityGroupIngress"} - contained  # these policies let nobody in
-    assert {each for each in contained if ":Describe" not in each} == declared - silent
-    assert {each for each in released if ":Describe" not in each} == {
-        each for each in step.release_permissions if ":Describe" not in each
-    }
+@pytest.mark.parametrize("step", [each for each in STEPS if not each.within], ids=lambda step: step.name)
+def test_a_step_by_itself_changes_what_it_declares(step: Step) -> None:
+    """With every other step switched off, what is changed is what this one and its options declare, both ways."""
+    others = ", ".join(
+        f"{each.name}: {{enabled: {'true' if each is step else 'false'}}}" for each in STEPS if not each.within
+    )
+    with staged(policy(f"steps: {{{others}}}\n"), HOST) as stage:
+        before, after = _go(stage)
+    own = [each for each in STEPS if step.name in {each.name, each.within}]
+    may = {action for each in own for action in (*each.permissions, *each.release_permissions)}
+    assert {action for action in before | after if not reading(action)} <= may
 
 
-def test_every_declared_action_is_one_of_ec2s() -> None:
-    import botocore.session  # noqa: PLC0415
-
-    names = set(botocore.session.Session().get_service_model("ec2").operation_names)
+def test_every_declared_action_is_one_of_its_services() -> None:
+    session = botocore.session.Session()
+    names = {_IAM_NAMES.get(name, name): name for name in ("autoscaling", "ec2", "elbv2", "iam")}
     for step in STEPS:
-        for action in (*step.permissions, *step.release_permissions):
+        identity = tuple(grant.action for grant in step.identity_grants)
+        for action in (*step.permissions, *step.release_permissions, *identity):
             service, _, operation = action.partition(":")
-            assert service == "ec2"
-            assert operation in names
+            if action != "iam:PassRole":  # a right that no operation is called by
+                assert operation in session.get_service_model(names[service]).operation_names
         assert len(set(step.permissions)) == len(step.permissions)

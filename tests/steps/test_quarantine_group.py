@@ -16,11 +16,12 @@ from functions.steps.access import Access, rules_of
 from hub.simulation.world_spec import Eni, Rule, SecurityGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
-from tests.intake.policies import C2
+from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
 from tests.steps.made import OPTIONS, run, task
 
 SECOND = "i-0000000000000002"
+THIRD = "i-0000000000000003"
 EVERYBODY = Rule("-1", cidr="0.0.0.0/0")
 BOTH = (instance(), instance(SECOND))
 
@@ -63,6 +64,36 @@ def test_recorded_and_right_is_reused(simulated: Simulated) -> None:
 def test_with_ipv6_both_ways_out_are_closed(simulated: Simulated) -> None:
     stage = simulated(instance(enis=(Eni(ipv6=True),)))
     assert closed(stage, contain(stage))
+
+
+SSM = """
+    steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24],
+                               ssm: [192.0.2.0/28, "2001:db8:1::/64", pl-0123456789abcdef0]}},
+            identity: {ssm: exempt}}
+"""
+
+
+def test_where_investigators_come_by_ssm_its_endpoints_alone_can_be_reached(simulated: Simulated) -> None:
+    stage = simulated(*BOTH, instance(THIRD), bundle=policy(SSM))
+    made = contain(stage)
+    assert {
+        (rule["protocol"], rule["from_port"], rule["to_port"], rule["cidr"] or rule["prefix_list"])
+        for rule in group(stage, made)["egress"]
+    } == {("tcp", 443, 443, each) for each in ("192.0.2.0/28", "2001:db8:1::/64", "pl-0123456789abcdef0")}
+    assert [(rule["from_port"], rule["cidr"]) for rule in group(stage, made)["ingress"]] == [(22, "198.51.100.0/24")]
+    assert stage.incident.state is State.CONTAINED
+    assert contain(stage, SECOND) == made
+    # A further way out is none of ours.
+    add_egress(stage.visitor(), made)
+    assert contain(stage, THIRD) != made
+
+
+def test_a_way_out_to_ssm_that_can_not_be_made_is_named_and_the_host_isolated(simulated: Simulated) -> None:
+    stage = simulated(bundle=policy(SSM), faults=["ec2:AuthorizeSecurityGroupEgress=UnauthorizedOperation"])
+    made = contain(stage)
+    assert group(stage, made)["egress"] == []
+    assert stage.incident.state is State.PARTIAL
+    assert "investigators' access: AuthorizeSecurityGroupEgress" in stage.incident.reason
 
 
 def add_ingress(ec2: Any, made: str) -> None:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts and policies for the fault matrix: between them they make every AWS call of every step and option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.simulation.events import SourceEvent
+from hub.simulation.faults import Fault
+from hub.simulation.run import Ended, Request, run
+from hub.simulation.world_spec import (
+    Account,
+    Eni,
+    Instance,
+    Organization,
+    Profile,
+    ScalingGroup,
+    TargetGroup,
+    User,
+    WorldSpec,
+)
+from tests.finding.findings import asff, envelope
+from tests.intake.policies import C2, policy
+
+ACCOUNT, REGION = "444455556666", "eu-west-1"
+HOST, SIBLING = "i-0000000000000001", "i-0000000000000002"
+USER = "deploy-bot"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A policy's steps as YAML, and what of the world is special; ``steps``: those that it is about."""
+
+    steps: str
+    host: Mapping[str, Any] = field(default_factory=dict)
+    users: tuple[User, ...] = ()
+    identity_role: bool = False
+
+    @property
+    def world(self) -> WorldSpec:
+        """The host with all that is special of it, and a sibling that must not be touched."""
+        host = Instance(HOST, ACCOUNT, REGION, **{"enis": (Eni(), Eni()), "volumes": 2, **self.host})
+        kept = ("scaling_group", "target_groups", "profile")
+        sibling = Instance(SIBLING, ACCOUNT, REGION, **{name: each for name, each in self.host.items() if name in kept})
+        return WorldSpec(
+            organization=Organization(identity_role=self.identity_role),
+            accounts={ACCOUNT: Account("payments-prod", "/Workloads/Prod")},
+            instances=(host, sibling),
+            users=self.users,
+        )
+
+
+_ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
+_MEMBER = {
+    "scaling_group": ScalingGroup("web", min=1, max=4, desired=2),
+    "target_groups": (TargetGroup("web", 8080),),
+    "profile": Profile("app-profile", "app-role"),
+}
+SCENARIOS: Mapping[str, Scenario] = {
+    "member of a scaling group": Scenario(
+        f"{{scaling: {{}}, capture: {{}}, identity: {{users: [{USER}]}}, isolate: {{{_ACCESS}}}}}",
+        _MEMBER,
+        users=(User(USER, ACCOUNT, active_keys=2),),
+    ),
+    "detached, connections ended": Scenario(
+        f"{{scaling: {{leave: detach}}, capture: {{user_data: true}}, "
+        f"isolate: {{{_ACCESS}, expire: true, cut: true, addresses: disassociate}}}}",
+        {**_MEMBER, "public_ip": "elastic"},
+    ),
+    "untracked": Scenario(f"{{isolate: {{{_ACCESS}, untrack: true}}}}"),
+    "opt-in identity": Scenario(
+        f"{{isolate: {{{_ACCESS}}}, identity: {{inline: true, revoke_sessions: true, profile: swap}}}}",
+        {"profile": Profile("app-profile", "app-role")},
+        identity_role=True,
+    ),
+}
+
+
+def contained(scenario: Scenario, *faults: Fault, release: bool = False) -> Ended:
+    """Run the scenario's containment under these faults, and its release where it is asked for."""
+    finding = asff(C2, account=ACCOUNT, region=REGION, instances=(HOST,))
+    event = SourceEvent.of("finding.json", 0, envelope(finding))
+    bundle = policy(f"steps: {scenario.steps}\n")
+    return run(Request([event], bundle, scenario.world, faults=faults, then_release=release))
+
+
+def effects(world: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was done to the host and whatever hangs on it, with ids that vary taken out."""
+    (host,) = [each for each in world["instances"] if each["id"] == HOST]
+    groups = {each["id"]: each for each in world["security_groups"]}
+    worn = [groups[group]["name"] for eni in host["enis"] for group in eni["groups"]]
+    (role,) = [each for each in world["roles"] if each["name"] == "app-role"] or [{}]
+    return {
+        "isolated": all(name.startswith("cordon-quarantine-") for name in worn),
+        "tracking": [eni["connection_tracking"] for eni in host["enis"]],
+        "addresses": [len(eni["addresses"]) for eni in host["enis"]],
+        "protection": (host["termination_protection"], host["stop_protection"], host["shutdown_behavior"]),
+        "volumes": [volume["delete_on_termination"] for volume in host["volumes"]],
+        "tagged": host["tags"].get("status") == "isolated",
+        "snapshots": len({each["volume"] for each in world["snapshots"]}),
+        "scaling": [
+            each["lifecycle"] for group in world["scaling_groups"] for each in group["instances"] if each["id"] == HOST
+        ],
+        "targets": [each["id"] for group in world["target_groups"] for each in group["targets"] if each["id"] == HOST],
+        "role": (
+            sorted(role.get("attached", [])),
+            sorted(set(role.get("tags", {}).values())),
+            len(role.get("inline", {})),
+        ),
+        "users": [(each["groups"], each["active_keys"]) for each in world["users"]],
+        "acls": sorted(
+            (entry["egress"], entry["action"], entry["cidr"])
+            for acl in world["network_acls"]
+            for entry in acl["entries"]
+        ),
+        "profile": host["profile"],
+    }
+
+
+def bystanders(world: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that belongs to somebody else: it must never change."""
+    groups = {each["id"] for each in world["security_groups"] if each["name"].startswith("cordon-")}
+    return {
+        "instances": [each for each in world["instances"] if each["id"] == SIBLING],
+        "groups": [each for each in world["security_groups"] if each["id"] not in groups],
+    }

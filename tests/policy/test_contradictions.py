@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that contradict one another, or that the deployment has nothing for, are found before an incident."""
+
+# ruff: noqa: E501  # errors stand here as they are printed
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hub.cli.policy import policy
+from hub.policy.compile import compile_config
+from hub.policy.contradictions import Given
+from hub.policy.errors import PolicyErrors
+from tests.policy.made import configuration
+
+ORG = "version: 1\nrules: {tor: {match: {types: [UnauthorizedAccess:EC2/TorClient]}}}\n"
+NOBODY = "ports without an address let nobody in: cidrs, security_groups and prefix_lists are empty"
+NOWHERE = "addresses without a port let nobody in: ports is empty"
+OPT_IN = "takes the opt-in role, which deployment.yaml does not deploy (rollout.identity: false)"
+SSM = "takes Systems Manager from the host, by which isolate.access.ssm lets in"
+BARE = Given(identity_role=False, qualifier="staging")
+ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
+
+DEPLOYMENT = """\
+version: 1
+qualifier: staging
+management: "333333333333"
+home_region: eu-west-1
+regions: [eu-west-1]
+rollout: {canary: [ou-abcd-11111111], rest: [ou-abcd-22222222], identity: IDENTITY}
+"""
+
+
+def errors_of(directory: Path, files: dict[str, str], given: Given = BARE) -> list[str]:
+    root = configuration(directory, files)
+    try:
+        compile_config(root, given=given)
+    except PolicyErrors as error:
+        return [str(each).removeprefix(f"{root}/") for each in error.errors]
+    return []
+
+
+ONE_LAYER = [
+    ("isolate: {access: {ports: [22]}}", [f"3:28: steps.isolate.access.ports: {NOBODY}"]),
+    ("isolate: {access: {prefix_lists: [pl-12345678]}}", [f"3:28: steps.isolate.access.prefix_lists: {NOWHERE}"]),
+    ("isolate: {access: {ports: [], cidrs: []}, cut: true}", []),
+    ("isolate: {enabled: false, access: {ports: [22]}, cut: true}", []),
+    (
+        "isolate: {cut: true, access: {ports: [22], security_groups: [sg-12345678], prefix_lists: []}}",
+        [
+            "3:19: steps.isolate.cut: cut would cut the investigators off too: no network ACL knows security_groups; give cidrs alone"
+        ],
+    ),
+    ("isolate: {cut: true, untrack: true, expire: true, addresses: disassociate, " + ACCESS + "}", []),
+    ("isolate: {addresses: drop}", ["3:30: steps.isolate.addresses: 'drop' is none of keep, disassociate"]),
+    ("scaling: {leave: detach, replace: false, targets: keep}", []),
+    ("identity: {inline: true}", [f"3:20: steps.identity.inline: {OPT_IN}"]),
+    ("identity: {profile: swap}", [f"3:20: steps.identity.profile: {OPT_IN}"]),
+    ("identity: {enabled: false, revoke_sessions: true}", []),
+    ("identity: {inline: false, revoke_sessions: false, profile: keep}", []),
+    (
+        "identity: {users: [alice, '', 'bob smith'], user_tag: ''}",
+        [
+            "3:35: steps.identity.users[1]: '' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
+            "3:39: steps.identity.users[2]: 'bob smith' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
+            "3:63: steps.identity.user_tag: '' is not the key of a tag that people can set",
+        ],
+    ),
+    ("identity: {user_tag: status}", ["3:20: steps.identity.user_tag: 'status' is a tag that Cordon itself writes"]),
+    (
+        "identity: {user_tag: 'staging:incident'}",
+        ["3:20: steps.identity.user_tag: 'staging:incident' is a tag that Cordon itself writes"],
+    ),
+    ("identity: {user_tag: 'cordon:incident'}", []),
+    (
+        "isolate: {access: {ssm: [pl-12345678]}}, identity: {}",
+        [f"3:28: steps.isolate.access.ssm: denying the role {SSM}: say identity.ssm: exempt"],
+    ),
+    (
+        "isolate: {access: {ssm: [pl-12345678]}}, identity: {role: keep, inline: false, profile: keep}",
+        [],
+    ),
+    ("isolate: {access: {ssm: [pl-12345678]}}, identity: {ssm: exempt}", []),
+    ("isolate: {enabled: false, access: {ssm: [pl-12345678]}}, identity: {}", []),
+]
+
+
+@pytest.mark.parametrize(("steps", "errors"), ONE_LAYER)
+def test_what_one_layer_shows(tmp_path: Path, steps: str, errors: list[str]) -> None:
+    told = errors_of(tmp_path, {"organization.yaml": f"{ORG}steps: {{{steps}}}\n"})
+    assert told == [f"organization.yaml:{error}" for error in errors]
+
+
+def test_layers_are_merged_first_and_the_deepest_that_has_a_part_is_named(tmp_path: Path) -> None:
+    files = {
+        "organization.yaml": f"{ORG}steps: {{isolate: {{{ACCESS}}}}}\n",
+        "ous/a.yaml": "version: 1\nou: /Workloads\nsteps: {isolate: {cut: true}}\n",
+        "ous/b.yaml": "version: 1\nou: /Workloads/Prod\nrules: {tor: {steps: {isolate: {access: {cidrs: []}}}}}\n",
+        "accounts/a.yaml": 'version: 1\naccount: "444455556666"\nsteps: {isolate: {access: {prefix_lists: [pl-12345678]}}}\n',
+    }
+    assert errors_of(tmp_path, files) == [
+        "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: cut would cut the investigators off too: no network ACL knows prefix_lists; give cidrs alone",
+        f"ous/b.yaml:3:42: rules.tor.steps.isolate.access.cidrs: {NOBODY}",
+    ]
+
+
+def test_without_settings_everything_is_taken_to_be_there(tmp_path: Path) -> None:
+    text = ORG + "steps: {identity: {inline: true, user_tag: 'staging:incident'}}\n"
+    assert errors_of(tmp_path, {"organization.yaml": text}, Given()) == []
+
+
+@pytest.mark.parametrize(("identity", "code"), [("false", 1), ("true", 0)])
+def test_the_command_goes_by_the_deployment(tmp_path: Path, identity: str, code: int) -> None:
+    files = {
+        "organization.yaml": ORG + "steps: {identity: {profile: swap}}\n",
+        "deployment.yaml": DEPLOYMENT.replace("IDENTITY", identity),
+    }
+    lock = {
+        "organization": "o-exampleorgid",
+        "hub": "111111111111",
+        "forensics": "222222222222",
+        "accounts": {"444455556666": {"name": "payments-prod", "ou": "/"}},
+    }
+    root = configuration(tmp_path, files, lock)
+    result = CliRunner().invoke(policy, ["check", "--config", str(root)])
+    assert result.exit_code == code
+    assert (f"organization.yaml:3:20: steps.identity.profile: {OPT_IN}" in result.stdout) == bool(code)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Out of the target groups, by id or by address and with the very port, and in again: read from the target groups."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.incident.model import State, StepResult
+from functions.intake.result import Outcome
+from functions.policy.model import Mode, Policy
+from functions.steps import targets
+from functions.steps.step import Task
+from hub.simulation.world_spec import Eni, Instance, TargetGroup
+from tests.conftest import Simulated
+from tests.finding.findings import asff
+from tests.intake.policies import C2, policy
+from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+
+SECOND, THIRD = "i-0000000000000002", "i-0000000000000003"
+WEB, API = TargetGroup("web", 8080), TargetGroup("api", 9000, by="ip")
+HOSTS = ("instances", "scaling_groups", "target_groups", "snapshots")
+"""All that a containment changes; a quarantine group that nothing wears may be made beside the baseline."""
+
+
+def only(scaling: str, further: str = "") -> bytes:
+    """Return the policy that isolates, and has these options for scaling; other steps only take time here."""
+    off = ", ".join(f"{name}: {{enabled: false}}" for name in ("protect", "snapshot", "quarantine"))
+    return policy(f"steps: {{scaling: {{{scaling}}}, {off}}}\n{further}")
+
+
+ON, KEPT = only(""), only("targets: keep")
+
+
+def pair(*groups: TargetGroup, second: tuple[TargetGroup, ...] | None = None, **fields: Any) -> list[Instance]:
+    return [instance(target_groups=groups, **fields), instance(SECOND, target_groups=second or groups)]
+
+
+def registered(stage: Stage) -> dict[str, set[tuple[str, int]]]:
+    groups = stage.simulation.world()["target_groups"]
+    return {each["name"]: {(target["id"], target["port"]) for target in each["targets"]} for each in groups}
+
+
+def address(stage: Stage, name: str) -> str:
+    return str(stage.host(name)["enis"][0]["addresses"][0])
+
+
+def step(stage: Stage) -> StepResult:
+    (found,) = [each for each in stage.incident.steps if each.name == "targets"]
+    return found
+
+
+def isolated(stage: Stage) -> bool:
+    return stage.group("app") not in stage.host()["enis"][0]["groups"]
+
+
+def backend() -> Any:
+    """The target groups as moto has them."""
+    from moto.elbv2.models import elbv2_backends  # noqa: PLC0415 - importing moto is slow
+
+    return elbv2_backends[ACCOUNT][REGION]
+
+
+def test_out_of_every_target_group_and_in_again(simulated: Simulated) -> None:
+    """By id with a port beside the target group's own, and by address."""
+    (second, first) = reversed(pair(TargetGroup("web", 8081), API, second=(WEB, API)))
+    stage = simulated(second, first, bundle=ON)
+    before = registered(stage)
+    assert before["web"] == {(INSTANCE, 8081), (SECOND, 8080)}
+    assert before["api"] == {(address(stage, INSTANCE), 9000), (address(stage, SECOND), 9000)}
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.CONTAINED, stage.incident.reason
+    assert registered(stage) == {"web": {(SECOND, 8080)}, "api": {(address(stage, SECOND), 9000)}}
+    record = stage.deployment.release(stage.incident.id)
+    assert [each for each in record.release if not each.restored] == []
+    assert registered(stage) == before
+
+
+def test_an_address_is_the_host_in_its_own_vpc_alone_and_in_any_spelling(simulated: Simulated) -> None:
+    elsewhere = instance(SECOND, vpc="other", target_groups=(TargetGroup("elsewhere", 9000, by="ip"),))
+    hosts = [instance(enis=(Eni(ipv6=True),), target_groups=(API,)), instance(THIRD, target_groups=(API,)), elsewhere]
+    stage = simulated(*hosts, bundle=ON)
+    v6 = next(each for each in stage.host()["enis"][0]["addresses"] if ":" in each)
+    spelt = ipaddress.ip_address(v6).exploded.upper()
+    assert spelt != v6
+    groups = backend().target_groups.values()
+    for group, name in ((group, name) for group in groups for name in (spelt, address(stage, INSTANCE))):
+        group.register([{"Id": name, "Port": 9000}])
+    before = registered(stage)
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.CONTAINED
+    assert registered(stage) == {**before, "api": {(address(stage, THIRD), 9000)}}
+    stage.deployment.release(stage.incident.id)
+    assert registered(stage) == before
+
+
+def test_kept_targets_stay(simulated: Simulated) -> None:
+    stage = simulated(*pair(WEB, API), bundle=KEPT)
+    before = registered(stage)
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.CONTAINED
+    assert registered(stage) == before
+    assert "targets" not in {each.name for each in stage.incident.steps}
+
+
+@pytest.mark.parametrize("bundle", [ON, KEPT], ids=["on", "kept"])
+def test_the_last_healthy_target_asks_and_changes_nothing(simulated: Simulated, bundle: bytes) -> None:
+    stage = simulated(instance(target_groups=(WEB,)), instance(SECOND, state="stopped"), bundle=bundle)
+    # A neighbour that does not run is no healthy one.
+    (web,) = backend().target_groups.values()
+    web.targets[SECOND] = {"Id": SECOND, "Port": 8080}
+    before = stage.simulation.world()
+    (result,) = stage.deliver(asff(C2))
+    assert result.outcome is Outcome.AWAITING_APPROVAL
+    assert "last healthy target of target group 'web'" in stage.incident.reason
+    after = stage.simulation.world()
+    assert {what: after[what] for what in HOSTS} == {what: before[what] for what in HOSTS}
+    assert stage.calls("DeregisterTargets", "ModifyNetworkInterfaceAttribute") == []
+    assert stage.incident.baseline == {}
+
+
+def test_policy_says_what_becomes_of_the_last_healthy_target() -> None:
+    nobody: Any = None
+    task = Task(nobody, nobody, {}, (), {}, resumed=False)
+    caps = targets.brake(task, targets.Found(alone=("web",)), Policy((), last_healthy_target=Mode.ENFORCE))
+    assert [cap.mode for cap in caps] == [Mode.ENFORCE]
+
+
+def test_target_groups_that_can_not_be_read_are_a_named_gap(simulated: Simulated) -> None:
+    stage = simulated(*pair(WEB), bundle=ON, faults=["elbv2:DescribeTargetGroups=AccessDenied"])
+    before = registered(stage)
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.PARTIAL
+    assert isolated(stage)
+    assert step(stage).error == "AccessDenied"
+    assert registered(stage) == before
+
+
+def test_one_unread_target_group_keeps_no_other_from_being_left(simulated: Simulated) -> None:
+    stage = simulated(*pair(WEB, API), bundle=ON, faults=["elbv2:DescribeTargetHealth=AccessDenied*1"])
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.PARTIAL
+    assert isolated(stage)
+    assert sorted(len(each) for each in registered(stage).values()) == [1, 2]
+
+
+def test_what_a_later_try_can_read_is_left_then_and_given_back(simulated: Simulated) -> None:
+    stage = simulated(*pair(WEB), bundle=ON, faults=["elbv2:DescribeTargetHealth=InternalError*4"])
+    before = registered(stage)
+    (handed,) = stage.hand_over(asff(C2))
+    assert handed.delivered.receives == 2
+    assert stage.incident.state is State.CONTAINED
+    assert registered(stage) == {"web": {(SECOND, 8080)}}
+    stage.deployment.release(stage.incident.id)
+    assert registered(stage) == before
+
+
+def test_one_is_gone_and_one_is_as_it_was(simulated: Simulated) -> None:
+    stage = simulated(*pair(WEB, API), bundle=ON)
+    stage.deliver(asff(C2))
+    groups = backend().target_groups
+    web, api = sorted(groups.values(), key=lambda each: each.name, reverse=True)
+    api.register([{"Id": address(stage, INSTANCE), "Port": 9000}])
+    del groups[web.arn]
+    record = stage.deployment.release(stage.incident.id)
+    assert record.state is State.RELEASED
+    found = {each.what.rpartition(" ")[2]: each for each in record.release if each.step == "targets"}
+    assert (found["api"].restored, found["api"].reason) == (True, "found as it was")
+    assert not found["web"].restored
+    assert "target group is gone" in found["web"].reason
+    assert found["web"].command.startswith(f"aws elbv2 register-targets --target-group-arn {web.arn} ")
+    assert stage.calls("RegisterTargets") == []
+
+
+def test_the_plan_stands_for_what_is_not_known_yet() -> None:
+    host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
+    nobody: Any = None
+    groups = (targets.TargetGroup("arn", "web", "vpc-1", "instance"),)
+    task = Task(nobody, host, {}, groups, {}, resumed=False)
+    (call,) = targets.plan(task)
+    assert (call.service, call.operation) == ("elbv2", "DeregisterTargets")
+    assert call.parameters == {"TargetGroupArn": targets.ANY_GROUP, "Targets": [{"Id": INSTANCE}]}
+    assert targets.plan(replace(task, host=SimpleNamespace(id=INSTANCE, vpc="vpc-2"))) == ()
+
+
+def test_every_page_of_target_groups_is_read() -> None:
+    pages = {
+        None: {"TargetGroups": [_described("web")], "NextMarker": "further"},
+        "further": {"TargetGroups": [_described("api")]},
+    }
+    client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])  # noqa: N803 - AWS's name
+    member: Any = SimpleNamespace(client=lambda _: client)
+    found = targets.observe(member)
+    assert not isinstance(found, Exception)
+    assert [each.name for each in found] == ["web", "api"]
+
+
+def _described(name: str) -> dict[str, str]:
+    return {"TargetGroupArn": f"arn-of-{name}", "TargetGroupName": name, "VpcId": "vpc-1", "TargetType": "instance"}
