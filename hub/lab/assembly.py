@@ -30,7 +30,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A template and where it goes."""
+    """A template and where it goes. ``uploaded``: the object that the template becomes, where it is an asset too."""
 
     name: str
     account: str
@@ -38,6 +38,7 @@ class Stack:
     template: str
     tags: Mapping[str, str]
     assets: tuple[Asset, ...]
+    uploaded: Asset | None = None
 
 
 def read_assembly(directory: Path) -> tuple[Stack, ...]:
@@ -73,21 +74,22 @@ def _stack(directory: Path, name: str, artifacts: Mapping[str, Any]) -> Stack:
         for needed in artifact.get("dependencies", [])
         if artifacts[needed]["type"] == "cdk:asset-manifest"
     ]
+    assets = tuple(asset for each in manifests for asset in _assets(directory, each))
+    template = directory / properties["templateFile"]
     return Stack(
         name=properties.get("stackName", name),
         account=place["account"],
         region=place["region"],
-        template=(directory / properties["templateFile"]).read_text(encoding="utf-8"),
+        template=template.read_text(encoding="utf-8"),
         tags=properties.get("tags", {}),
-        assets=tuple(asset for each in manifests for asset in _assets(directory, each, properties["templateFile"])),
+        assets=assets,
+        uploaded=next((asset for asset in assets if asset.source == template), None),
     )
 
 
-def _assets(directory: Path, manifest: str, template: str) -> Iterator[Asset]:
+def _assets(directory: Path, manifest: str) -> Iterator[Asset]:
     for each in json.loads((directory / manifest).read_text(encoding="utf-8"))["files"].values():
         source = each["source"]
-        if source["path"] == template:
-            continue  # the stack is made from the body
         for destination in each["destinations"].values():
             yield Asset(
                 source=directory / source["path"],

@@ -59,9 +59,13 @@ def _upload(clients: LabClients, stack: Stack, asset: Asset) -> None:
 
 def _put_stack(clients: LabClients, stack: Stack) -> None:
     cloudformation = clients.root("cloudformation", stack.account, stack.region)
+    # A template that is uploaded may be as large as it needs; as a body it may not.
+    uploaded = stack.uploaded
+    body = {"TemplateBody": stack.template}
+    url = {"TemplateURL": f"{clients.endpoint}/{uploaded.bucket}/{uploaded.key}"} if uploaded else body
     given = {
         "StackName": stack.name,
-        "TemplateBody": stack.template,
+        **url,
         "Capabilities": ["CAPABILITY_NAMED_IAM"],
         "Tags": [{"Key": key, "Value": value} for key, value in stack.tags.items()],
     }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosts to be contained, made in a member account as its own people would make them: by EC2's API."""
+"""Hosts to be contained, made in a member account as its own people would make them: by AWS's APIs."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class HostBuilder:
     def __init__(self, clients: LabClients, account: str, region: str) -> None:
         self.account = account
         self.region = region
+        self._clients = clients
         self._ec2 = clients.root("ec2", account, region)
         self.vpc = self._ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         self._subnet = self._ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
@@ -46,8 +48,11 @@ class HostBuilder:
         self._ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
         return str(group)
 
-    def host(self, name: str, groups: tuple[tuple[str, ...], ...], volumes: int = 1) -> Host:
-        """Make a running instance: an interface for each tuple of groups, and so many volumes."""
+    def host(
+        self, name: str, groups: tuple[tuple[str, ...], ...], volumes: int = 1, profile: str | None = None
+    ) -> Host:
+        """Make a running instance: an interface for each tuple of groups, so many volumes, this instance profile."""
+        worn_profile: Any = {"IamInstanceProfile": {"Name": profile}} if profile else {}
         made = self._ec2.run_instances(
             ImageId=_IMAGE,
             InstanceType="m5.large",
@@ -56,12 +61,45 @@ class HostBuilder:
             SubnetId=self._subnet,
             SecurityGroupIds=list(groups[0]),
             TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}],
+            **worn_profile,
         )["Instances"][0]["InstanceId"]
         for index, worn in enumerate(groups[1:], start=1):
             self._attach_interface(made, index, worn)
         for number in range(1, volumes):
             self._attach_volume(made, number)
         return look(self._ec2, self.account, self.region, made)
+
+    def profile(self, role: str, path: str = "/") -> str:
+        """Make a role for instances, and an instance profile of another name with it; return the profile's name."""
+        iam = self._clients.root("iam", self.account, self.region)
+        trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+        iam.create_role(RoleName=role, Path=path, AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
+        profile = f"{role}-profile"
+        iam.create_instance_profile(InstanceProfileName=profile, Path=path)
+        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=role)
+        return profile
+
+    def in_service(self, name: str, hosts: tuple[Host, ...]) -> str:
+        """Put hosts into a scaling group of that name and into a target group; return the target group's ARN."""
+        scaling = self._clients.root("autoscaling", self.account, self.region)
+        scaling.create_launch_configuration(
+            LaunchConfigurationName=name, ImageId=_IMAGE, InstanceType="m5.large", SecurityGroups=[]
+        )
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=name,
+            MinSize=0,
+            MaxSize=9,
+            DesiredCapacity=0,
+            VPCZoneIdentifier=self._subnet,
+        )
+        named = [host.instance for host in hosts]
+        scaling.attach_instances(AutoScalingGroupName=name, InstanceIds=named)
+        balancing = self._clients.root("elbv2", self.account, self.region)
+        group = balancing.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=self.vpc)
+        arn = str(group["TargetGroups"][0]["TargetGroupArn"])
+        balancing.register_targets(TargetGroupArn=arn, Targets=[{"Id": each, "Port": 8080} for each in named])
+        return arn
 
     def _attach_interface(self, instance: str, index: int, groups: tuple[str, ...]) -> None:
         interface = self._ec2.create_network_interface(SubnetId=self._subnet, Groups=list(groups))["NetworkInterface"]

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from hub.lab.emulator import organizations
+from hub.lab.emulator import organizations, profiles
 from hub.simulation.patches import Patches
 
 Parameters = Mapping[str, Any]
@@ -81,9 +81,5 @@ def correct(patches: Patches) -> None:
 
 def _with_path(arn: str, account: str) -> str:
     """Return the ARN of a role, user or group that there is with its path, which the call doesn't name."""
-    from ministack.services import iam  # noqa: PLC0415
-
     kind, _, name = arn.rpartition(":")[2].partition("/")
-    stored = {"role": iam._roles, "user": iam._users, "group": iam._groups}.get(kind)  # noqa: SLF001 - ADR 0017
-    found = stored.get_scoped(account, None, name) if stored is not None else None
-    return str(found["Arn"]) if found else arn
+    return profiles.named(account, kind, name) or arn

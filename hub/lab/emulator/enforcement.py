@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that one call asks IAM: EC2's resources with their tags, AssumeRole's three actions, DynamoDB's keys.
+"""Everything that one call asks IAM: each resource with its tags, AssumeRole's three actions, DynamoDB's keys.
 
-EC2 checks each resource that a call involves, and every check has to pass; what this project doesn't know of EC2 is
-refused, so that nothing is let through silently. ``aws:RequestTag`` and the like come with ``requests_of``.
+EC2 checks each resource that a call involves, and every check has to pass; what this project doesn't know of EC2, of
+Auto Scaling or of load balancing is refused, so that nothing is let through silently. Of IAM's many operations it knows
+those that the member roles may make; the others are asked about as ministack does. ``aws:RequestTag`` and the like come
+with ``requests_of``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from hub.authorization.elsewhere import ELSEWHERE
+from hub.authorization.places import place_of, tags_of
 from hub.authorization.requests import Request, UnknownOperationError, requests_of
+from hub.lab.emulator import profiles
 from hub.lab.emulator.calls import CALL, REFUSED, Call, Refused
 from hub.lab.emulator.leading_keys import leading_keys
-from hub.lab.emulator.moto_services import ec2_parameters, place_of, tags_of
+from hub.lab.emulator.moto_services import parameters_of
 from hub.simulation.patches import Patches
 
 _PARTITION = "aws"
+_KNOWN_WHOLLY = ("autoscaling", "ec2", "elasticloadbalancing")
+"""Services of which nothing is let through that isn't known."""
 
 
 def correct(patches: Patches) -> None:
@@ -35,13 +43,13 @@ def correct(patches: Patches) -> None:
     ) -> Any:
         call = CALL.get()
         asked = [Request(iam_action, resource_arn, dict(service_context or {}))]
-        if call is not None and service == "ec2" and call.service == "ec2":
+        if call is not None and call.service == service and (service in _KNOWN_WHOLLY or iam_action in ELSEWHERE):
             if is_root(access_key, call.account):
                 return enforce(access_key, iam_action, service, region, resource_arn=resource_arn)
             try:
-                asked = [*_of_ec2(iam_action, call)]
+                asked = [*_of_call(service, iam_action, call)]
             except UnknownOperationError as error:
-                REFUSED.set(Refused(iam_action, f"* (the lab doesn't know what EC2 asks for it: {error})"))
+                REFUSED.set(Refused(iam_action, f"* (the lab doesn't know what is asked for it: {error})"))
                 return iam_evaluator.EvalResult("ImplicitDeny", reason=str(error))
         elif call is not None and iam_action == "sts:AssumeRole":
             asked += [Request(action, resource_arn, dict(service_context or {})) for action in _of_a_session(call)]
@@ -67,11 +75,17 @@ def correct(patches: Patches) -> None:
     patches.replace(iam_evaluator, "enforce", enforce_all)
 
 
-def _of_ec2(iam_action: str, call: Call) -> Iterator[Request]:
+def _of_call(service: str, iam_action: str, call: Call) -> Iterator[Request]:
     operation = iam_action.partition(":")[2]
-    parameters = ec2_parameters(operation, call.parameters)
-    place = place_of(_PARTITION, call.account, call.region)
-    yield from requests_of(operation, parameters, place, tags_of(call.account, call.region))
+    parameters = parameters_of(service, operation, call.parameters)
+    place = place_of(
+        _PARTITION,
+        call.account,
+        call.region,
+        iam=partial(profiles.named, call.account),
+        passed=partial(profiles.passed, call.account),
+    )
+    yield from requests_of(operation, parameters, place, tags_of(call.account, call.region), service)
 
 
 def _of_a_session(call: Call) -> Iterator[str]:

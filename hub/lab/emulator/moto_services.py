@@ -15,13 +15,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from functions.clock import SystemClock
-from hub.authorization.requests import Place
-from hub.lab.emulator import organizations
+from hub.lab.emulator import organizations, profiles
 from hub.simulation.corrections import correct as correct_moto
 from hub.simulation.patches import Patches
 from hub.simulation.wire import Answer, error_answer, service_model
 
 MOUNTED = ("ec2", "autoscaling", "elasticloadbalancing")
+_SDK_NAMES = {"elasticloadbalancing": "elbv2"}
 _SERVER_ERROR = 500
 
 _lock = threading.RLock()
@@ -33,6 +33,7 @@ def mount(patches: Patches) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
     correct_moto(patches, SystemClock())
+    profiles.correct(patches)
     application = DomainDispatcherApplication(create_backend_app)
     for service in MOUNTED:
         app.SERVICE_HANDLERS[service] = _handler(application, service, _of_the_caller)
@@ -111,49 +112,14 @@ def _ask(
     return status, answered, data
 
 
-def ec2_parameters(operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the parameters of an EC2 call as boto3 takes them, from those of its query."""
+def parameters_of(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of a call as boto3 takes them, from those of its query; ``service`` as IAM names it."""
     from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415
 
-    model = service_model("ec2").operation_model(operation)
+    model = service_model(_SDK_NAMES.get(service, service))
     request: Any = {
         "values": {name: value[0] if isinstance(value, list) else value for name, value in parameters.items()}
     }
-    parsed: Mapping[str, Any] = PROTOCOL_PARSERS["ec2"](model).parse(request)
+    parser = PROTOCOL_PARSERS["ec2" if service == "ec2" else "query"]
+    parsed: Mapping[str, Any] = parser(model.operation_model(operation)).parse(request)
     return parsed
-
-
-def _ec2(account: str, region: str) -> Any:
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415
-
-    return ec2_backends[account][region]
-
-
-def place_of(partition: str, account: str, region: str) -> Place:
-    """Return what EC2 knows in that place."""
-
-    def volumes(instance_id: str) -> Mapping[str, str]:
-        for instance in _ec2(account, region).all_instances():
-            if instance.id == instance_id:
-                return {name: device.volume_id for name, device in instance.get_block_device_mapping}
-        return {}
-
-    def host(name: str) -> str | None:
-        for eni in _ec2(account, region).enis.values():
-            if name in (eni.id, eni.attachment_id) and eni.instance is not None:
-                return str(eni.instance.id)
-        return None
-
-    def attachment(name: str) -> str | None:
-        return next((str(eni.id) for eni in _ec2(account, region).enis.values() if eni.attachment_id == name), None)
-
-    return Place(partition, account, region, volumes=volumes, host=host, attachment=attachment)
-
-
-def tags_of(account: str, region: str) -> Callable[[str], Mapping[str, str]]:
-    """Return a function that tells the tags of a resource there."""
-
-    def tags(resource_id: str) -> Mapping[str, str]:
-        return dict(_ec2(account, region).tags.get(resource_id, {}))
-
-    return tags
