@@ -15,10 +15,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from functions import names
-from functions.steps.registry import contain_grants, release_grants
+from functions.steps.registry import contain_grants, identity_grants, release_grants
 from member_stacks.boundary import ANY, boundary
 from member_stacks.denial import denial
-from member_stacks.identity import identity_grants
 from member_stacks.props import MemberProps
 from member_stacks.quarantined import QuarantinedProfile
 from member_stacks.restriction import restriction
@@ -39,7 +38,7 @@ class MemberStack(cdk.Stack):
             description=f"Cordon ({props.qualifier}): the roles with which the hub contains and releases hosts here.",
         )
         qualifier, path = props.qualifier, names.iam_path(props.qualifier)
-        identity = identity_grants(qualifier) if props.identity else ()
+        identity = identity_grants() if props.identity else ()
         everything = [needed.grant for needed in (*contain_grants(), *release_grants(), *identity)]
         limit = iam.CfnManagedPolicy(
             self,
