@@ -69,8 +69,10 @@ types: setup-dev ## check the types
 contracts: setup-dev ## check who may import whom
 	@$(BIN)/lint-imports
 
-faults: setup-dev ## inject every fault at every AWS call of a containment
-	@$(BIN)/pytest --numprocesses auto -m 'faults or not faults' tests/faults
+faults: setup-dev ## inject every fault at every AWS call of a containment, write docs/reference/faults.md
+	@rm -rf build/faults
+	@$(BIN)/pytest --numprocesses auto -m 'faults or not faults' tests/faults tests/end_to_end/test_interleaving.py
+	@$(BIN)/python -m tests.faults.page
 
 UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
 	pyproject.toml requirements/build.in
