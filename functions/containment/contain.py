@@ -7,12 +7,14 @@ code here puts anything back: containment is monotonic.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from functions import log
 from functions.aws import errors
 from functions.containment.baseline import SECTION_LIMIT_BYTES, further_name, merge, section_of
 from functions.containment.border import unexpected, within
@@ -25,6 +27,9 @@ from functions.steps.host import Host
 from functions.steps.step import Member, Options, Section, Step, Task, UnobservedError, conclude, failed_part
 
 SWITCHED_OFF = "switched off by policy"
+
+BRAKE_SECONDS = 5.0
+"""How long isolation waits for what a brake reads, beside the baseline: what isn't read by then asks nobody."""
 
 
 class BrakeError(Exception):
@@ -78,6 +83,9 @@ def prepare_job(
     known to have done. A step whose section can't be taken, or is too large for an item, fails by itself.
     """
     receipts = receipts or {}
+    ours = {*member.groups.values(), *member.made}
+    # Who is half in quarantine already is past asking: to stop there would help nobody.
+    begun = bool(baseline) and any(ours.intersection(each.groups) for each in host.interfaces)
     tasks: dict[Step, Task] = {}
     brakes: dict[Step, Task] = {}
     sections: dict[str, Section] = {}
@@ -92,7 +100,7 @@ def prepare_job(
         if options is None:
             if not step.within:  # an option that is off is nothing to tell of
                 without.append(StepResult(step.name, StepOutcome.SKIPPED, SWITCHED_OFF))
-            if step.brake is not None:
+            if step.brake is not None and not begun:
                 brakes[step] = task(step, {}, {})
             continue
         if step.explore is not None:
@@ -105,7 +113,7 @@ def prepare_job(
             section, new = taken
             sections.update(new)
             tasks[step] = task(step, options, section)
-        if step.brake is not None:
+        if step.brake is not None and not begun:
             brakes[step] = tasks[step]
     return Job(tasks, sections, baseline, brakes, tuple(without))
 
@@ -127,7 +135,7 @@ def contain(
     try:
         begun.result()
         for step, task in job.brakes.items():
-            _brake(step, task, preparing[step].result(), policy)
+            _brake(step, task, preparing[step], policy)
     except BaseException as error:
         go.set_exception(error)
         for future in running.values():
@@ -138,8 +146,14 @@ def contain(
     return (*(result for result in results if result is not None), *job.without)
 
 
-def _brake(step: Step, task: Task, prepared: Any, policy: Policy) -> None:
+def _brake(step: Step, task: Task, preparing: Future[Any], policy: Policy) -> None:
     """Raise BrakeError where a step says that people are to be asked. What it couldn't read asks nobody."""
+    try:
+        prepared = preparing.result(timeout=BRAKE_SECONDS)
+    except TimeoutError:
+        reason = f"its brake had not read everything after {BRAKE_SECONDS:g} s, so nobody was asked"
+        log.write("step", level=logging.WARNING, step=step.name, outcome="skipped", reason=reason, error=None)
+        return
     if step.brake is None or isinstance(prepared, _Unprepared):
         return
     caps = within(step.name, lambda: tuple(step.brake(task, prepared, policy)) if step.brake else ())

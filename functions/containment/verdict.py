@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from functions.containment.contain import SWITCHED_OFF
 from functions.incident.model import State, StepOutcome, StepResult
+from functions.policy.decide import is_eks_node
 from functions.steps import isolate, sessions, snapshot
 from functions.steps.host import Host
 
@@ -57,9 +58,6 @@ RESIDUAL_RISKS = {
     RESIDUAL_STORE: "the host's instance store is on no snapshot, and is erased when the host stops",
 }
 """Every word of ``residual_risk``, with what it means."""
-
-_NODE_TAGS = ("kubernetes.io/cluster/", "karpenter.sh/")
-_NODE_TAG = "eks:cluster-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +140,17 @@ def _identity(results: Sequence[StepResult], types: Sequence[str], host: Host, u
     Revoking a role's sessions lets the host get new ones, and a swapped profile leaves those that it got before: the
     role's credentials are off when the role is denied for this host, whatever else was done.
     """
-    role = host.profile is not None or any(_CREDENTIALS_LEFT.fullmatch(each) for each in types)
+    looked = _of(results, "identity")
+    roleless = looked is not None and bool(looked.receipt.get("roleless"))
+    # Where credentials are known to have left, those of a role that was taken out of the profile since live on too.
+    role = (host.profile is not None and not roleless) or any(_CREDENTIALS_LEFT.fullmatch(each) for each in types)
     inline = _of(results, sessions.NAME)
     denied = inline is not None and sessions.INLINE in inline.receipt.get("purposes", ())
     if role and not (_whole(results, "identity") or (denied and _whole(results, sessions.NAME))):
         yield RESIDUAL_ROLE
     if role:
         yield RESIDUAL_CHAINED
-    if _NODE_TAG in host.tags or any(key.startswith(_NODE_TAGS) for key in host.tags):
+    if is_eks_node(host.tags):
         yield RESIDUAL_PODS
     restricted = _of(results, "users")
     unrestricted = restricted is not None and any(part.outcome is not StepOutcome.DONE for part in restricted.parts)

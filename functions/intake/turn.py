@@ -158,12 +158,14 @@ class Turns:
             counters=counters,
         )
         keep = partial(hub.store.keep_section, self._incident, attempt=case.attempt)
+        # Also where every section comes late: what is changed has to be counted, and visible as begun.
+        beginning = bool(job.sections) or (bool(job.tasks) and not self._begun)
         try:
-            results = contain(hub.pool, job, begin if job.sections else _nothing, keep, policy)
+            results = contain(hub.pool, job, begin if beginning else _nothing, keep, policy)
         except LimitReachedError as error:
             return self._hold(_lowered(decision, Mode.APPROVE, str(error)), job, host)
         except BrakeError as error:
-            if not self._begun:
+            if beginning and not self._begun:
                 hub.store.withdraw(self._incident, case.attempt, sections=job.sections, counters=counters)
             return self._hold(_lowered(decision, error.cap.mode, str(error)), job, host)
         types = {each for unseen in claim.unseen.values() for each in unseen.types}

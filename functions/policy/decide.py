@@ -224,7 +224,7 @@ def _instance_caps(
     provisional: Provisional, policy: Policy, facts: InstanceFacts, usage: Usage, released_at: datetime | None
 ) -> Iterable[Cap]:
     limits = policy.limits
-    if _is_eks_node(facts.tags):
+    if is_eks_node(facts.tags):
         yield Cap(policy.eks_nodes, "the instance is a node of an EKS cluster")
     if facts.appliance:
         yield Cap(policy.appliances, "the instance passes on others' traffic (source/destination check off)")
@@ -242,5 +242,6 @@ def _instance_caps(
         yield Cap(policy.after_release, "the instance was released from an earlier incident")
 
 
-def _is_eks_node(tags: Mapping[str, str]) -> bool:
+def is_eks_node(tags: Mapping[str, str]) -> bool:
+    """Tell by its tags whether an instance is a node of an EKS cluster."""
     return any(key in _EKS_TAGS or key.startswith(_EKS_TAG_PREFIXES) for key in tags)

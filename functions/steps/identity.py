@@ -139,7 +139,8 @@ def apply(task: Task, prepared: Any) -> StepResult:
     denied = task.member.pool.all([partial(_deny, task, role, facts) for role, facts in prepared.roles.items()])
     slots = {role: slot for role, (slot, _) in zip(prepared.roles, denied, strict=True) if slot}
     parts = [part for _, made in denied for part in made]
-    return conclude(NAME, parts, {"slots": slots}, nothing=prepared.why)
+    roleless = not prepared.roles and prepared.why != KEPT
+    return conclude(NAME, parts, {"slots": slots, "roleless": roleless}, nothing=prepared.why)
 
 
 def verify(task: Task, result: StepResult) -> StepResult:

@@ -45,6 +45,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "nothing to cut": (host(), (StepResult("cut", SKIPPED),), (), ALWAYS),
     "untracked and expired": (host(), (did("untrack"), did("expire")), (), ALWAYS),
     "an address that EC2 assigned": (at(AUTO), (did("addresses", disassociated=[]),), (), ALWAYS | {"public-address"}),
+    "a profile without a role": (WITH_ROLE, (StepResult("identity", SKIPPED, receipt={"roleless": True}),), (), ALWAYS),
     "an Elastic IP that is kept": (at(ELASTIC), (), (), ALWAYS | {"public-address"}),
     "an Elastic IP taken off": (at(ELASTIC), (did("addresses", disassociated=["203.0.113.2"]),), (), ALWAYS),
     "an Elastic IP whose place another took": (

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking people first: never at the price of a host that waits, nor of one that is half in quarantine already."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from functools import partial
+from typing import Any
+
+import pytest
+
+from functions.containment import contain
+from functions.containment.look import look
+from functions.incident.model import State
+from functions.intake import turn
+from functions.policy.model import Decision, Mode
+from functions.steps import targets
+from functions.steps.registry import STEPS
+from hub.simulation.world_spec import Eni, Profile, TargetGroup
+from tests.conftest import Simulated
+from tests.finding.findings import asff
+from tests.intake.policies import C2, policy
+from tests.stage import instance
+from tests.steps.made import member
+
+LAST = instance(enis=(Eni(), Eni()), target_groups=(TargetGroup("web", 8080),))
+
+
+def closed(stage: Any) -> list[bool]:
+    names = {each["id"]: each["name"] for each in stage.simulation.world()["security_groups"]}
+    return [all(names[each].startswith("cordon-") for each in eni["groups"]) for eni in stage.host()["enis"]]
+
+
+def test_the_last_healthy_target_is_asked_about(simulated: Simulated) -> None:
+    stage = simulated(LAST)
+    stage.deliver(asff(C2))
+    assert stage.incident.state is State.AWAITING_APPROVAL
+    assert not any(closed(stage))
+
+
+def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = threading.Event()
+
+    def slow(task: Any) -> Any:
+        swapped.wait(10)
+        return targets.explore(task)
+
+    monkeypatch.setattr(contain, "BRAKE_SECONDS", 0.05)
+    steps = tuple(dataclasses.replace(each, explore=slow) if each is targets.STEP else each for each in STEPS)
+    monkeypatch.setattr(turn, "STEPS", steps)
+    stage = simulated(LAST)
+    seen: list[bool] = []
+    verify = next(each for each in steps if each.name == "isolate").verify
+
+    def then_let_go(*arguments: Any) -> Any:
+        seen.append(not swapped.is_set())
+        swapped.set()
+        return verify(*arguments)
+
+    monkeypatch.setattr(
+        turn,
+        "STEPS",
+        tuple(dataclasses.replace(each, verify=then_let_go) if each.name == "isolate" else each for each in steps),
+    )
+    stage.deliver(asff(C2))
+    assert seen == [True], "isolation did not wait for the reading"
+    assert closed(stage) == [True, True]
+
+
+def test_a_host_half_in_quarantine_is_past_asking(simulated: Simulated) -> None:
+    """To stop there because a second host left meanwhile would leave it half open."""
+    stage = simulated(instance(enis=(Eni(), Eni())))
+    stage.deliver(asff(C2))
+    decision = Decision("f", Mode.ENFORCE, "c2", "config/organization.yaml:1", "b" * 64, (), {"scaling": {}})
+    with stage.simulation.delivering(2):
+        who = member(stage)
+        sight = look(who, STEPS)
+        assert sight.host is not None
+        job = partial(contain.prepare_job, who, sight.host, sight, decision, steps=STEPS, resumed=True)
+        assert job(baseline={}).brakes
+        assert not job(baseline=stage.incident.baseline).brakes
+        who.pool.close()
+
+
+def test_what_is_changed_is_counted_also_where_every_section_comes_late(simulated: Simulated) -> None:
+    others = ["isolate", "protect", "snapshot", "quarantine", "capture", "scaling"]
+    steps = ", ".join(f"{each}: {{enabled: false}}" for each in others)
+    stage = simulated(instance(profile=Profile("app", "app")), bundle=policy(f"steps: {{{steps}}}\n"))
+    stage.deliver(asff(C2))
+    table = stage.deployment.settings.table
+    items = stage.clients.hub("dynamodb").scan(TableName=table)["Items"]
+    counted = [each for each in items if each["pk"]["S"].startswith("usage#organization")]
+    assert [each["containments"]["N"] for each in counted] == ["1"]
