@@ -21,7 +21,6 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.steps.grant import Conditions, Grant
 from functions.steps.host import Host
 from functions.steps.iam import INSTANCE_ROLE_GRANT, ROLE_GRANTS, RoleFacts, gone, instance_role, role_facts
-from functions.steps.reading import read_until
 from functions.steps.shared import held, left, share_out
 from functions.steps.step import (
     Member,
@@ -32,6 +31,7 @@ from functions.steps.step import (
     attempt,
     conclude,
     failed_part,
+    read_back,
     restore,
 )
 
@@ -157,15 +157,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
         ]
         return [part for part in found if part.what in done]
 
-    def settled(parts: list[Part]) -> bool:
-        return not any(part.error == "NotInEffect" for part in parts)
-
-    missing = read_until(task.member.clock, wrong, settled) if slots and done else []
-    if not missing:
-        return result
-    names_of_missing = {part.what for part in missing}
-    kept = [part for part in result.parts if part.what not in names_of_missing]
-    return conclude(NAME, [*kept, *missing], result.receipt)
+    return read_back(task, result, wrong) if slots and done else result
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:

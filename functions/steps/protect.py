@@ -16,7 +16,6 @@ from functions.aws.command import aws_command
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.host import Host, Volume
-from functions.steps.reading import read_until
 from functions.steps.step import (
     Member,
     Section,
@@ -26,6 +25,7 @@ from functions.steps.step import (
     attempt,
     conclude,
     failed_part,
+    read_back,
     refuse_passing_failures,
     restore,
 )
@@ -156,12 +156,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
         volumes, observed = task.member.pool.all([read_volumes, partial(observe, task.member)])
         return _wrong(result, volumes, observed)
 
-    wrong = read_until(task.member.clock, read, lambda parts: not any(part.error == "NotInEffect" for part in parts))
-    if not wrong:
-        return result
-    names = {part.what for part in wrong}
-    parts = [part for part in result.parts if part.what not in names]
-    return conclude(NAME, [*parts, *wrong], result.receipt)
+    return read_back(task, result, read)
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:

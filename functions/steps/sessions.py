@@ -24,7 +24,6 @@ from functions.steps.grant import Grant
 from functions.steps.host import Host
 from functions.steps.iam import INSTANCE_ROLE_GRANT, InstanceRole, gone, instance_role
 from functions.steps.opt_in import enter, no_way_in, using
-from functions.steps.reading import read_until
 from functions.steps.step import (
     Member,
     Section,
@@ -34,6 +33,7 @@ from functions.steps.step import (
     attempt,
     conclude,
     failed_part,
+    read_back,
     restore,
 )
 
@@ -148,11 +148,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
             if (found := _read(task.member, way_in, role, purpose)) != _document(task, purpose, kept["before"])
         ]
 
-    missing = read_until(task.member.clock, wrong, lambda parts: not any(p.error == "NotInEffect" for p in parts))
-    if not missing:
-        return result
-    named = {part.what for part in missing}
-    return conclude(NAME, [*(part for part in result.parts if part.what not in named), *missing], result.receipt)
+    return read_back(task, result, wrong)
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:

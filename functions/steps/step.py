@@ -26,6 +26,7 @@ from functions.parallel import Pool
 from functions.policy.model import Cap, Policy
 from functions.steps.grant import Grant, actions
 from functions.steps.host import Host
+from functions.steps.reading import read_until
 
 Section = Mapping[str, Any]
 """What a step found before it changed anything, as plain data; written once."""
@@ -201,6 +202,19 @@ def conclude(name: str, parts: list[Part], receipt: Mapping[str, Any], *, nothin
         reason = "; ".join(f"{part.what}: {part.reason}" for part in skipped) or nothing
         return StepResult(name, outcome, reason, None, tuple(parts), receipt)
     return StepResult(name, StepOutcome.DONE, "", None, tuple(parts), receipt)
+
+
+def read_back(task: Task, result: StepResult, wrong: Callable[[], list[Part]]) -> StepResult:
+    """Return the result after reading back; ``wrong`` reads what isn't so, again while a write may not show yet.
+
+    Its parts take the place of those of the same name. A part that may only not show yet has error ``NotInEffect``.
+    """
+    missing = read_until(task.member.clock, wrong, lambda parts: all(part.error != "NotInEffect" for part in parts))
+    if not missing:
+        return result
+    named = {part.what for part in missing}
+    kept = [part for part in result.parts if part.what not in named]
+    return conclude(result.name, [*kept, *missing], result.receipt)
 
 
 def restore(step: str, what: str, call: Callable[[], object], command: str = "") -> RestoredItem:

@@ -21,9 +21,8 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.policy.model import Cap, Policy
 from functions.steps.grant import Grant
 from functions.steps.host import Host
-from functions.steps.reading import read_until
 from functions.steps.scaling_group import NAME as SCALING
-from functions.steps.step import Member, Section, Step, Task, attempt, conclude, failed_part
+from functions.steps.step import Member, Section, Step, Task, attempt, conclude, failed_part, read_back
 
 NAME = "targets"
 GROUPS_PART = "target groups"
@@ -189,14 +188,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
         found = _health(task.member, list(groups))
         return [part for arn, each in groups.items() if (part := _wrong(each, found[arn])) is not None]
 
-    wrong = read_until(task.member.clock, read, lambda parts: not any(part.error == "NotInEffect" for part in parts))
-    names = {part.what for part in wrong}
-    return conclude(
-        NAME,
-        [*(part for part in result.parts if part.what not in names), *wrong],
-        result.receipt,
-        nothing=result.reason,
-    )
+    return read_back(task, result, read)
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:

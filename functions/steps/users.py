@@ -22,7 +22,6 @@ from functions.steps import identity
 from functions.steps.grant import Grant
 from functions.steps.host import Host
 from functions.steps.iam import gone, pages
-from functions.steps.reading import read_until
 from functions.steps.shared import held, left, share_out
 from functions.steps.step import (
     Member,
@@ -33,6 +32,7 @@ from functions.steps.step import (
     attempt,
     conclude,
     failed_part,
+    read_back,
     restore,
 )
 
@@ -124,18 +124,11 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
     def wrong() -> list[Part]:
         read = task.member.pool.all([partial(_facts, task.member, user) for user in users])
-        return [part for user, facts in zip(users, read, strict=True) for part in _not_so(user, facts)]
+        found = [part for user, facts in zip(users, read, strict=True) for part in _not_so(user, facts)]
+        return [part for part in found if part.what not in failed]
 
-    def settled(parts: list[Part]) -> bool:
-        return not any(part.error == "NotInEffect" for part in parts)
-
-    missing = read_until(task.member.clock, wrong, settled) if users else []
     failed = {part.what for part in result.parts if part.outcome is StepOutcome.FAILED}
-    missing = [part for part in missing if part.what not in failed]
-    if not missing:
-        return result
-    named = {part.what for part in missing}
-    return conclude(NAME, [*(part for part in result.parts if part.what not in named), *missing], result.receipt)
+    return read_back(task, result, wrong) if users else result
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:

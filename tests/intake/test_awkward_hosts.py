@@ -145,8 +145,12 @@ def test_a_host_that_is_terminated_half_way_ends_with_that_said(simulated: Simul
     assert not handed.delivered.dead_lettered
     incident = stage.incident
     assert stage.host()["state"] == "terminated", incident
-    assert incident.state is State.FAILED
-    assert "the host: has no interface any more when read back: it is gone" in incident.reason
+    # Whether a further try is worth it depends on which call meets the end first; that one finds nothing to contain.
+    told = {
+        State.FAILED: "the host: has no interface any more when read back: it is gone",
+        State.CLOSED: "is terminated: there is nothing to contain",
+    }
+    assert told[incident.state] in incident.reason
     record = stage.deployment.release(incident.id)
     assert record.state is State.RELEASED
 
