@@ -16,6 +16,7 @@ from functions.context import MemberCredentials
 from functions.finding.model import Finding, Target
 from functions.incident import manifest
 from functions.incident.claim import Attempt
+from functions.incident.evidence import Kept
 from functions.incident.model import StepResult
 from functions.intake.hub import Hub
 from functions.organization.control import Facts
@@ -92,28 +93,40 @@ class Case:
             made=self.facts.made,
         )
 
-    def keep_finding(self, incident: str, *, new: bool = False) -> Future[str | None]:
+    def keep_finding(self, incident: str, *, new: bool = False) -> Future[Kept | str]:
         """Record the finding with the incident (and a new incident as such), its raw event in the evidence bucket.
 
-        The future holds what could not be kept of the raw event, or None; it raises what the table raises.
+        All at once, beside the way to the host. The future holds the file, or why there is none, for ``note_kept``; it
+        raises what the table raises.
         """
         return self.hub.pool.start(partial(self._keep, incident, new=new))
 
-    def _keep(self, incident: str, *, new: bool) -> str | None:
+    def note_kept(self, incident: str, kept: Kept | str) -> str | None:
+        """Record which file and which version of it the finding's event is; return why there is none, or None."""
+        if isinstance(kept, str):
+            return kept
+        self._record(incident, kept)
+        return None
+
+    def _record(self, incident: str, kept: Kept | None = None) -> None:
+        self.hub.store.add_finding(incident, self.finding, message=self.message.id, raw=kept)
+
+    def _keep(self, incident: str, *, new: bool) -> Kept | str:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
         evidence = hub.evidence(incident)
         name = f"findings/{hashlib.sha256(body).hexdigest()}.json"
+        recorded = hub.pool.start(partial(self._record, incident))
         opened = hub.pool.start(partial(self._note_opened, incident)) if new else None
-        problem, kept = None, None
+        kept: Kept | str
         try:
             kept = evidence.keep(name, body, "application/json")
         except errors.AwsError as error:
-            problem = f"the raw event was not kept: {errors.message(error)}"
-            log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)
-        hub.store.add_finding(incident, self.finding, message=self.message.id, raw=kept)
+            kept = f"the raw event was not kept: {errors.message(error)}"
+            log.write("evidence", level=logging.ERROR, outcome="failed", reason=kept)
+        recorded.result()
         if opened is not None:
             opened.result()
-        return problem
+        return kept
 
     def keep_manifest(self, incident: str, steps: tuple[StepResult, ...]) -> str | None:
         """Write the manifest of an incident whose containment has begun; return what kept it from being, or None.

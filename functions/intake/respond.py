@@ -123,7 +123,7 @@ class Responder:
             reason = f"the activity is older than the release of {stood.incident}"
             return TargetResult(target, Outcome.MERGED, reason, stood.incident)
         if move is Next.APPEND:
-            case.keep_finding(stood.incident).result()
+            case.note_kept(stood.incident, case.keep_finding(stood.incident).result())
             if not claims.append(target, stood, finding, case.provisional):
                 return None
             reason = f"a further finding on a host that {stood.incident} has in hand"

@@ -35,7 +35,7 @@ def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
     record = None if new else hub.store.load(incident)
     turns = Turns(case, incident, record, entry, resumed=not new)
     end = _turn(turns, claim, record)
-    unkept = keeping.result()
+    unkept = case.note_kept(incident, keeping.result())
     if unkept:
         end = _noting(end, unkept)
     end = _documented(case, incident, end, record)

@@ -6,6 +6,7 @@ moto is imported here and nowhere at the top of a module, so that ``cordon --hel
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -85,6 +86,9 @@ class Simulation:
             arn = f"arn:aws:sts::{self.spec.organization.hub}:assumed-role/{self.names.qualifier}-intake/intake"
             hub = self.callers.issue(self.spec.organization.hub, arn)
             self._session = self.session_of(hub)
+            # moto and botocore are a large heap, which a collection walks for longer than a round trip takes: all calls
+            # of that moment would look as if they had waited for one another.
+            gc.freeze()
         except BaseException:
             self.close()
             raise
@@ -100,6 +104,7 @@ class Simulation:
         if Simulation._open is self:
             self._cloud.close()
             Simulation._open = None
+            gc.unfreeze()
 
     @property
     def session(self) -> boto3.Session:
