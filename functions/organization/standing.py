@@ -67,8 +67,8 @@ class Loader:
             return "no policy bundle was published"
         if self._bundle is None or self._bundle.digest != control.bundle:
             data = self._get(bundle_key(control.bundle))
-            if data is None:
-                return f"the policy bundle {control.bundle[:12]} is missing"
+            if isinstance(data, str):
+                return f"the policy bundle {control.bundle[:12]} can't be had: {data}"
             try:
                 bundle = Bundle.loads(data)
             except BundleError as error:
@@ -85,8 +85,8 @@ class Loader:
             return Directory(self._organization)  # nothing swept yet: every account is looked up
         if self._directory is None or self._directory[0] != control.directory:
             data = self._get(directories.object_key(control.directory))
-            if data is None:
-                return f"the directory {control.directory[:12]} is missing"
+            if isinstance(data, str):
+                return f"the directory {control.directory[:12]} can't be had: {data}"
             try:
                 directory = Directory.loads(data)
             except DirectoryError as error:
@@ -96,11 +96,12 @@ class Loader:
             self._directory = (control.directory, directory)
         return self._directory[1]
 
-    def _get(self, key: str) -> bytes | None:
+    def _get(self, key: str) -> bytes | str:
+        """Return the object, or S3's words where it isn't there: it says denied too to who may not list the bucket."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
         except errors.AwsError as error:
             if errors.code(error) in _ABSENT:
-                return None
+                return errors.message(error)
             raise
         return bytes(answer["Body"].read())

@@ -104,10 +104,16 @@ class IntakeQueue:
         self._number = 0
 
     def warm_up(self, environments: int = 1) -> None:
-        """Make the handlers beforehand; what that calls is recorded as delivery 0."""
-        with self._stage.recorder.delivering(0, 0):
-            for process in self._environments(environments):
-                process.ready()
+        """Make the handlers beforehand; what that calls is recorded as delivery 0.
+
+        Where that fails the environment stays cold, and its first event makes the handler, as with Lambda.
+        """
+        for process in self._environments(environments):
+            with self._stage.recorder.delivering(0, 0):
+                try:
+                    process.ready()
+                except (Crash, Exception) as error:  # noqa: BLE001 - the border of a Lambda: any of it fails its start
+                    _LOG.warning("a process could not start: %s", error)
 
     def deliver(self, events: Sequence[SourceEvent], *, deliveries: int = 1, parallel: int = 1) -> list[Delivered]:
         """Hand over each event ``deliveries`` times, one after the other, or ``parallel`` times at once.

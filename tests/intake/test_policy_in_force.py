@@ -34,7 +34,7 @@ def store(stage: Stage, digest: str, data: bytes) -> None:
 def missing(stage: Stage, _: bytes) -> str:
     digest = "0" * 64
     point_to(stage, digest)
-    return f"{digest[:12]} is missing"
+    return f"{digest[:12]} can't be had: GetObject: NoSuchKey"
 
 
 def broken(stage: Stage, bundle: bytes) -> str:
