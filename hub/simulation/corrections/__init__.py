@@ -7,14 +7,13 @@ Each module covers one part of AWS; ``correct`` applies them all. moto 5.2.5 is 
 
 from __future__ import annotations
 
-from typing import Any
-
 from functions.clock import Clock
 from hub.simulation.corrections import (
     acls,
     addresses,
     console,
     groups,
+    haste,
     identity,
     instances,
     interfaces,
@@ -29,10 +28,7 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches, clock: Clock) -> None:
     """Apply every correction; ``patches`` undoes them."""
-    from moto.ec2.models.amis import AmiBackend  # noqa: PLC0415 - importing moto is slow
-
-    # 1,300 public images with a snapshot each take 50 ms per account and Region, and nobody looks at them.
-    patches.replace(AmiBackend, "_load_amis", _nothing)
+    haste.correct(patches)
     interfaces.correct(patches)
     addresses.correct(patches)
     acls.correct(patches)
@@ -45,7 +41,3 @@ def correct(patches: Patches, clock: Clock) -> None:
     snapshots.correct(patches, clock)
     scaling.correct(patches)
     store.correct(patches, clock)
-
-
-def _nothing(*_: Any) -> None:
-    return None
