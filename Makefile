@@ -69,9 +69,9 @@ types: setup-dev ## check the types
 contracts: setup-dev ## check who may import whom
 	@$(BIN)/lint-imports
 
-faults: setup-dev ## inject every fault at every AWS call of a containment, write docs/reference/faults.md
+faults: setup-dev ## inject every fault at every AWS call of every step, write docs/reference/faults.md
 	@rm -rf build/faults
-	@$(BIN)/pytest --numprocesses auto -m 'faults or not faults' tests/faults tests/end_to_end/test_interleaving.py
+	@$(BIN)/pytest --numprocesses auto --dist worksteal -m 'faults or not faults' tests/end_to_end/test_interleaving.py tests/faults
 	@$(BIN)/python -m tests.faults.page
 
 UV_COMPILE := uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \

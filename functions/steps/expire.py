@@ -138,13 +138,14 @@ def _put_back(task: Task, interface: str, before: Mapping[str, int] | None, now:
         return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
     if now.tracking == before:
         return RestoredItem(NAME, what, restored=True, reason="found as it was")
-    if now.tracking != SHORTEST:
+    if now.tracking not in (SHORTEST, wanted):
         reason = f"found as {dict(now.tracking or {})}, which is not what was set"
         return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
-    try:
-        task.member.ec2.modify_network_interface_attribute(**parameters)
-    except errors.AwsError as error:
-        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
+    if now.tracking == SHORTEST:
+        try:
+            task.member.ec2.modify_network_interface_attribute(**parameters)
+        except errors.AwsError as error:
+            return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
     unset = [name for name in DEFAULTS if name not in (before or {})]
     told = f"what was not configured can't be unset: EC2's defaults were set for {', '.join(unset)}" if unset else ""
     return RestoredItem(NAME, what, restored=True, reason=told)

@@ -162,7 +162,7 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
         if tags is not None:
             work.append(partial(_restore_tags, task, resource, before, tags))
         elif resource in present:
-            reason, command = "they could not be read", _commands(task, resource, before)
+            reason, command = f"they could not be read ({_why_unread(now)})", _commands(task, resource, before)
             items.append(RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command))
         else:
             reason, command = "no longer part of the host", _commands(task, resource, before)
@@ -189,9 +189,12 @@ def _parameters(task: Task) -> dict[str, Any]:
     return {"Resources": sorted(task.section["tags"]), "Tags": tags}
 
 
+def _why_unread(host: Host) -> str:
+    return "; ".join(errors.message(gap) for gap in host.gaps) or "EC2 did not tell of it"
+
+
 def _unread(task: Task) -> list[Part]:
-    why = "; ".join(errors.message(gap) for gap in task.host.gaps)
-    reason = f"its tags could not be read, so they are not changed ({why})"
+    reason = f"its tags could not be read, so they are not changed ({_why_unread(task.host)})"
     code = errors.code(task.host.gaps[0]) if task.host.gaps else "Unread"
     return [
         Part(each.id, StepOutcome.FAILED, reason, code)

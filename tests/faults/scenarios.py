@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.steps.expire import DEFAULTS
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
 from hub.simulation.run import Ended, Request, run
@@ -77,13 +78,17 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
 }
 
+EVENT = SourceEvent.of("finding.json", 0, envelope(asff(C2, account=ACCOUNT, region=REGION, instances=(HOST,))))
 
-def contained(scenario: Scenario, *faults: Fault, release: bool = False) -> Ended:
-    """Run the scenario's containment under these faults, and its release where it is asked for."""
-    finding = asff(C2, account=ACCOUNT, region=REGION, instances=(HOST,))
-    event = SourceEvent.of("finding.json", 0, envelope(finding))
-    bundle = policy(f"steps: {scenario.steps}\n")
-    return run(Request([event], bundle, scenario.world, faults=faults, then_release=release))
+
+def request(scenario: Scenario, *faults: Fault) -> Request:
+    """Return what a simulation of the scenario needs."""
+    return Request([EVENT], policy(f"steps: {scenario.steps}\n"), scenario.world, faults=faults)
+
+
+def contained(scenario: Scenario, *faults: Fault) -> Ended:
+    """Run the scenario's containment under these faults."""
+    return run(request(scenario, *faults))
 
 
 def effects(world: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,4 +130,29 @@ def bystanders(world: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "instances": [each for each in world["instances"] if each["id"] == SIBLING],
         "groups": [each for each in world["security_groups"] if each["id"] not in groups],
+    }
+
+
+def as_it_began(world: Mapping[str, Any], *, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return all that a release gives back, of the two hosts and what they share.
+
+    ``but``: the steps whose work is left to a person.
+    """
+    ours = {HOST, SIBLING}
+    hosts = [dict(each) for each in world["instances"] if each["id"] in ours]
+    for host in hosts:
+        # What was not configured can't be unset: the defaults stand there then, and mean the same.
+        host["enis"] = [{**eni, "connection_tracking": eni["connection_tracking"] or DEFAULTS} for eni in host["enis"]]
+        if "profile" in but:
+            del host["profile"]
+    return {
+        **{name: world[name] for name in ("network_acls", "users")},
+        "instances": hosts,
+        "roles": [
+            {name: each for name, each in role.items() if name != "inline" or "sessions" not in but}
+            for role in world["roles"]
+        ],
+        "scaling": [each for group in world["scaling_groups"] for each in group["instances"] if each["id"] in ours],
+        "targets": [each for group in world["target_groups"] for each in group["targets"] if each["id"] in ours],
+        "groups": bystanders(world)["groups"],
     }
