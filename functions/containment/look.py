@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -36,14 +36,19 @@ def look(member: Member, steps: Iterable[Step]) -> Sight:
     What a step can't observe is that step's own: it gets the error as its observation.
     """
     steps = tuple(steps)
-    observing = [member.pool.start(partial(_observe, step, member)) for step in steps]
+    observing = {
+        step.name: member.pool.start(partial(_observe, step.name, step.observe, member))
+        for step in steps
+        if step.observe
+    }
     host = describe(member.ec2, member.pool, member.target)
-    return Sight(host, {step.name: future.result() for step, future in zip(steps, observing, strict=True)})
+    observed = {name: future.result() for name, future in observing.items()}
+    return Sight(host, {step.name: observed.get(step.name) for step in steps})
 
 
-def _observe(step: Step, member: Member) -> Any:
+def _observe(name: str, observe: Callable[[Member], Any], member: Member) -> Any:
     try:
-        return step.observe(member)
+        return observe(member)
     except Exception as error:  # noqa: BLE001 — the border between steps: the host is described all the same
-        unexpected(step.name, error)
+        unexpected(name, error)
         return error

@@ -18,7 +18,7 @@ from functions.steps import isolate
 from functions.steps.grant import ONE_INSTANCE, Grant, reads
 from functions.steps.host import Host, Interface, PublicAddress, interfaces_of
 from functions.steps.reading import filtered, read_until
-from functions.steps.step import Member, Section, Step, Task, attempt, conclude, failed_part
+from functions.steps.step import Section, Step, Task, attempt, conclude, failed_part
 
 NAME = "addresses"
 READING_PART = "reading back"
@@ -42,11 +42,6 @@ RELEASE_GRANTS = (
     Grant("ec2:AssociateAddress", "instance", ONE_INSTANCE),
     *reads("ec2:DescribeAddresses"),
 )
-
-
-def observe(member: Member) -> None:
-    """Read nothing: the addresses come with the interfaces."""
-    del member
 
 
 def baseline(host: Host, observed: Any) -> Section:
@@ -194,7 +189,6 @@ STEP = Step(
     on=lambda options: options.get("addresses") == "disassociate",
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     baseline=baseline,
     plan=plan,
     apply=apply,

@@ -25,7 +25,7 @@ from functions.steps import protect
 from functions.steps.grant import ONE_INSTANCE, Grant, reads
 from functions.steps.host import Host, Interface
 from functions.steps.reading import filtered
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
+from functions.steps.step import Section, Step, Task, conclude, failed_part
 
 NAME = "capture"
 FOLDER = "capture/"
@@ -91,11 +91,6 @@ class Prepared:
 
     pieces: tuple[Taken, ...]
     taken: str
-
-
-def observe(member: Member) -> None:
-    """Read nothing: the host's own description is all that it takes."""
-    del member
 
 
 def baseline(host: Host, observed: Any) -> Section:
@@ -307,7 +302,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=(),
-    observe=observe,
     baseline=baseline,
     plan=plan,
     apply=apply,

@@ -28,7 +28,7 @@ from functions.steps.host import Host
 from functions.steps.network_acl import Acl, NoRoomError
 from functions.steps.reading import every, read_until
 from functions.steps.shared import left, share_out
-from functions.steps.step import Member, Section, Step, Task, UnobservedError, attempt, conclude, failed_part
+from functions.steps.step import Section, Step, Task, UnobservedError, attempt, conclude, failed_part
 
 NAME = "cut"
 REFUSED = "network ACLs"
@@ -55,11 +55,6 @@ class Network:
     cidrs: tuple[str, ...]
     acls: tuple[Acl, ...]
     attached: bool
-
-
-def observe(member: Member) -> None:
-    """Read nothing: which VPC the host is in is known only when it is described."""
-    del member
 
 
 def explore(task: Task) -> Network | Exception:
@@ -293,7 +288,6 @@ STEP = Step(
     on=lambda options: bool(options.get("cut")),
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     explore=explore,
     baseline=baseline,
     plan=plan,

@@ -20,7 +20,7 @@ from functions.steps.grant import reads
 from functions.steps.host import Host, Interface, interfaces_of
 from functions.steps.instance_type import InstanceType
 from functions.steps.reading import read_until
-from functions.steps.step import Member, Section, Step, Task, attempt, conclude, failed_part
+from functions.steps.step import Section, Step, Task, attempt, conclude, failed_part
 
 NAME = "expire"
 READING_PART = "reading back"
@@ -32,11 +32,6 @@ DEFAULTS = {"TcpEstablishedTimeout": 432_000, "UdpTimeout": 30, "UdpStreamTimeou
 
 GRANTS = (*isolate.CHANGES, *instance_type.GRANTS, *reads("ec2:DescribeNetworkInterfaces"))
 RELEASE_GRANTS = isolate.CHANGES
-
-
-def observe(member: Member) -> None:
-    """Read nothing: the interfaces come with the host."""
-    del member
 
 
 def baseline(host: Host, observed: Any) -> Section:
@@ -157,7 +152,6 @@ STEP = Step(
     on=lambda options: bool(options.get("expire")),
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     baseline=baseline,
     plan=plan,
     prepare=prepare,

@@ -81,11 +81,6 @@ class Explored:
     why: str = ""
 
 
-def observe(member: Member) -> None:
-    """Read nothing: the role is not known before the host is."""
-    del member
-
-
 def explore(task: Task) -> Explored | Exception:
     """Find the host's role and read it, and those that the baseline has from earlier turns."""
     if task.options.get("role", "deny") == "keep":
@@ -341,7 +336,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     explore=explore,
     baseline=baseline,
     further=further,

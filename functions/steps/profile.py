@@ -94,11 +94,6 @@ class Explored:
         return other and isinstance(self.way_in, MemberCredentials)
 
 
-def observe(member: Member) -> None:
-    """Read nothing: a host without a profile has nothing to swap."""
-    del member
-
-
 def explore(task: Task) -> Explored | Exception:
     """Read which profile the host has, and whether the account has the opt-in role."""
     if task.host.profile is None:
@@ -222,7 +217,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=GRANTS,
-    observe=observe,
     explore=explore,
     baseline=baseline,
     further=further,

@@ -65,11 +65,6 @@ class Explored:
     now: str
 
 
-def observe(member: Member) -> None:
-    """Read nothing: the role is not known before the host is."""
-    del member
-
-
 def explore(task: Task) -> Explored | Exception:
     """Find the host's role, and whether the account has the opt-in role."""
     entering = task.member.pool.start(partial(enter, task.member))
@@ -252,7 +247,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=(),
-    observe=observe,
     explore=explore,
     baseline=baseline,
     further=further,

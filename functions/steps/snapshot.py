@@ -24,7 +24,7 @@ from functions.steps.grant import MADE_BY_SESSION, ONE_INSTANCE, Grant, reads, t
 from functions.steps.host import Host
 from functions.steps.instance_type import InstanceType
 from functions.steps.reading import every, filtered, read_until
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
+from functions.steps.step import Section, Step, Task, conclude, failed_part
 
 NAME = "snapshot"
 STORE_PART = "instance store"
@@ -58,11 +58,6 @@ class UnseenError(Exception):
 
 SnapshotIds = dict[str, str]
 """Volume id -> snapshot id."""
-
-
-def observe(member: Member) -> None:
-    """Read nothing: the volumes come with the host."""
-    del member
 
 
 def baseline(host: Host, observed: Any) -> Section:
@@ -263,7 +258,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=(),
-    observe=observe,
     baseline=baseline,
     plan=plan,
     apply=apply,

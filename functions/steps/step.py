@@ -117,7 +117,8 @@ class Step:
                the step whose options switch this one on, and how they do; without ``within`` its own options do
     after      names of the steps that must have ended, in whatever way, or have let pass, before this one changes
                anything
-    observe    member                 -> what is there now (reads that need no knowledge of the host)
+    observe    member                 -> what is there now (reads that need no knowledge of the host); None where what
+                                         there is to know comes with the host
     explore    task                   -> the same where it takes the host's description first; then the section is
                                          written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
@@ -136,12 +137,12 @@ class Step:
     name: str
     grants: tuple[Grant, ...]
     release_grants: tuple[Grant, ...]
-    observe: Callable[[Member], Any]
     baseline: Callable[[Host, Any], Section]
     plan: Callable[[Task], tuple[PlannedCall, ...]]
     apply: Callable[[Task, Any], StepResult]
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
+    observe: Callable[[Member], Any] | None = None
     prepare: Callable[[Task], Any] | None = None
     further: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
     explore: Callable[[Task], Any] | None = None

@@ -17,7 +17,7 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.steps import isolate, open_group
 from functions.steps.grant import OF_SESSION, Grant, reads
 from functions.steps.host import Host
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_part
+from functions.steps.step import Section, Step, Task, conclude, failed_part
 
 NAME = open_group.OPTION
 NEW_GROUP = "(the open group)"
@@ -43,11 +43,6 @@ GRANTS = (
     *reads("ec2:DescribeRouteTables"),
 )
 RELEASE_GRANTS = (_DELETE, *reads("ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"))
-
-
-def observe(member: Member) -> None:
-    """Read nothing: what there is to know comes with the host."""
-    del member
 
 
 def baseline(host: Host, observed: Any) -> Section:
@@ -111,7 +106,6 @@ STEP = Step(
     on=lambda options: bool(options.get(open_group.OPTION)),
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     baseline=baseline,
     plan=plan,
     apply=apply,

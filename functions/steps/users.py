@@ -68,11 +68,6 @@ class UserFacts:
         return {"keys": dict(self.keys), "member": self.member}
 
 
-def observe(member: Member) -> None:
-    """Read nothing: who is named is not known before the host is."""
-    del member
-
-
 def explore(task: Task) -> dict[str, UserFacts | Exception]:
     """Read every user that is named, and those that the baseline has from earlier turns."""
     users = dict.fromkeys([*task.section.get("users", {}), *_named(task)])
@@ -282,7 +277,6 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
     explore=explore,
     baseline=baseline,
     further=further,

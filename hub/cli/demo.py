@@ -11,9 +11,9 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -60,11 +60,14 @@ def demo(*, directory: Path | None, as_json: bool) -> int:
     try:
         compiled = compile_config(config)
         with logs(shown=False):
-            return _play(compiled, config, as_json=as_json)
+            shown = show(compiled, config, io.StringIO() if as_json else None)
     except PolicyErrors as error:
         return refuse(error.to_json(), as_json=as_json, summary="The policy does not compile: nothing was run.")
     except SimulationError as error:
         return refuse([{"message": str(error)}], as_json=as_json)
+    if as_json:
+        click.echo(json.dumps(shown.document(), indent=2))
+    return 0 if shown.held else 1
 
 
 def _shipped_config() -> Path | None:
@@ -73,7 +76,32 @@ def _shipped_config() -> Path | None:
     return next((each for each in (here, beside) if (each / "organization.yaml").is_file()), None)
 
 
-def _play(compiled: Compiled, config: Path, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The demonstration when it is over. ``seconds``: how long it took."""
+
+    ended: Ended
+    checks: Sequence[Check]
+    seconds: float
+
+    @property
+    def held(self) -> bool:
+        """Whether everything came as it should."""
+        return all(check.held for check in self.checks)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as plain data; ``simulation`` has the shape of ``cordon simulate --json``."""
+        return {
+            "schema": 1,
+            "held": self.held,
+            "seconds": round(self.seconds, 1),
+            "checks": [asdict(check) for check in self.checks],
+            "simulation": self.ended.document(),
+        }
+
+
+def show(compiled: Compiled, config: Path, stream: TextIO | None = None) -> Shown:
+    """Play the demonstration and tell its story on the stream, or on standard output."""
     from hub.cli.demo_story import DemoStory  # noqa: PLC0415 - imports rich
     from hub.cli.screen import Screen  # noqa: PLC0415 - imports rich
     from hub.demo.checks import check_release, check_scene  # noqa: PLC0415
@@ -82,7 +110,7 @@ def _play(compiled: Compiled, config: Path, *, as_json: bool) -> int:
     from hub.simulation.run import deployed  # noqa: PLC0415
 
     started = time.monotonic()
-    screen = Screen(io.StringIO() if as_json else None)
+    screen = Screen(stream)
     story = DemoStory(screen, config)
     request = request_for(compiled.data)
     checks: list[Check] = []
@@ -103,17 +131,4 @@ def _play(compiled: Compiled, config: Path, *, as_json: bool) -> int:
         checks += story.release(play, released, check_release(play, released, trips[0] if trips else None))
     seconds = time.monotonic() - started
     story.closing(play, checks, seconds)
-    if as_json:
-        click.echo(json.dumps(_document(ended, checks, seconds), indent=2))
-    return 0 if all(check.held for check in checks) else 1
-
-
-def _document(ended: Ended, checks: Sequence[Check], seconds: float) -> dict[str, Any]:
-    """Return the demonstration as plain data; ``simulation`` has the shape of ``cordon simulate --json``."""
-    return {
-        "schema": 1,
-        "held": all(check.held for check in checks),
-        "seconds": round(seconds, 1),
-        "checks": [asdict(check) for check in checks],
-        "simulation": ended.document(),
-    }
+    return Shown(ended, checks, seconds)

@@ -29,6 +29,11 @@ class SimulatedClock:
         self._began: float | None = None
 
     @property
+    def waits(self) -> bool:
+        """Whether calls take time."""
+        return self._latency_ms > 0
+
+    @property
     def pace(self) -> float:
         """Real seconds for each simulated second of latency."""
         return max(1.0, _REAL_WAIT_MS / self._latency_ms) if self._latency_ms >= _SHORTEST_PACED_MS else 1.0
@@ -36,7 +41,7 @@ class SimulatedClock:
     def begin(self) -> None:
         """Let real time count from now on, unless it does already; without latency it never counts."""
         with self._lock:
-            if self._began is None and self._latency_ms > 0:
+            if self._began is None and self.waits:
                 self._began = time.monotonic()
 
     def elapsed_seconds(self) -> float:
@@ -57,5 +62,5 @@ class SimulatedClock:
 
     def wait_latency(self) -> None:
         """Really wait for as long as one call to AWS takes, stretched by the pace."""
-        if self._latency_ms > 0:
+        if self.waits:
             time.sleep(self._latency_ms * self.pace / 1000)

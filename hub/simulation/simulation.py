@@ -86,9 +86,11 @@ class Simulation:
             arn = f"arn:aws:sts::{self.spec.organization.hub}:assumed-role/{self.names.qualifier}-intake/intake"
             hub = self.callers.issue(self.spec.organization.hub, arn)
             self._session = self.session_of(hub)
-            # moto and botocore are a large heap, which a collection walks for longer than a round trip takes: all calls
-            # of that moment would look as if they had waited for one another.
-            gc.freeze()
+            if self.clock.waits:
+                # moto and botocore are a large heap, which a collection walks for longer than a round trip takes: all
+                # calls of that moment would look as if they had waited for one another.
+                gc.collect()
+                gc.freeze()
         except BaseException:
             self.close()
             raise
@@ -104,7 +106,8 @@ class Simulation:
         if Simulation._open is self:
             self._cloud.close()
             Simulation._open = None
-            gc.unfreeze()
+            if self.clock.waits:
+                gc.unfreeze()
 
     @property
     def session(self) -> boto3.Session:

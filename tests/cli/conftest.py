@@ -3,17 +3,34 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.cli.running import CONFIG, cordon, document_of
+from hub.cli.demo import Shown, show
+from hub.cli.logs import logs
+from hub.policy.compile import compile_config
+from tests.cli.running import CONFIG
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What ``cordon demo`` tells and what it prints with ``--json``; ``seconds``: how long all of it took."""
+
+    shown: Shown
+    story: str
+    document: dict[str, Any]
+    seconds: float
 
 
 @pytest.fixture(scope="session")
-def demonstration() -> dict[str, Any]:
-    """The document of ``cordon demo --json``, with ``real_seconds`` for how long the whole command took."""
-    began = time.monotonic()
-    document = document_of(cordon("demo", "--config", CONFIG, "--json"))
-    return {**document, "real_seconds": time.monotonic() - began}
+def demonstration() -> Demonstration:
+    began, stream = time.monotonic(), io.StringIO()
+    with logs(shown=False):
+        shown = show(compile_config(CONFIG), CONFIG, stream)
+    document = json.loads(json.dumps(shown.document()))
+    return Demonstration(shown, stream.getvalue(), document, time.monotonic() - began)

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hub.cli import demo as command
 from hub.demo import scenes
-from hub.demo.checks import check_scene
+from hub.demo.checks import Check, check_scene
 from hub.demo.play import Played
 from hub.demo.scenes import SCENES, Handover, Scene, world
+from tests.cli.conftest import Demonstration
 from tests.cli.contract import problems
 from tests.cli.running import CONFIG, cordon, document_of
 
@@ -20,22 +22,25 @@ AT_MOST_SECONDS = 30 if "PYTEST_XDIST_WORKER" in os.environ else 15
 """What is promised; beside other tests on a few cores, twice that."""
 
 
-def test_everything_comes_as_it_should(demonstration: dict[str, Any]) -> None:
-    assert [check for check in demonstration["checks"] if not check["held"]] == []
-    assert demonstration["held"]
-    assert {check["scene"] for check in demonstration["checks"]} == {*(scene.name for scene in SCENES), "release"}
+def test_everything_comes_as_it_should(demonstration: Demonstration) -> None:
+    assert [check for check in demonstration.document["checks"] if not check["held"]] == []
+    assert demonstration.document["held"]
+    assert {check["scene"] for check in demonstration.document["checks"]} == {
+        *(scene.name for scene in SCENES),
+        "release",
+    }
 
 
-def test_the_demonstration_has_the_same_document_in_it(demonstration: dict[str, Any]) -> None:
-    assert problems(demonstration["simulation"]) == []
+def test_the_demonstration_has_the_same_document_in_it(demonstration: Demonstration) -> None:
+    assert problems(demonstration.document["simulation"]) == []
 
 
-def test_it_is_quick(demonstration: dict[str, Any]) -> None:
-    assert demonstration["real_seconds"] < AT_MOST_SECONDS
+def test_it_is_quick(demonstration: Demonstration) -> None:
+    assert demonstration.seconds < AT_MOST_SECONDS
 
 
-def test_what_became_of_each_finding(demonstration: dict[str, Any]) -> None:
-    events = demonstration["simulation"]["events"]
+def test_what_became_of_each_finding(demonstration: Demonstration) -> None:
+    events = demonstration.document["simulation"]["events"]
 
     assert {(each["file"], each["outcome"]) for each in events} == {
         ("command-and-control.json", "acted"),
@@ -50,8 +55,8 @@ def test_what_became_of_each_finding(demonstration: dict[str, Any]) -> None:
     assert len([each for each in events if each["file"] == "command-and-control.json"]) == 1 + 8
 
 
-def test_three_incidents_in_two_accounts(demonstration: dict[str, Any]) -> None:
-    incidents = demonstration["simulation"]["incidents"]
+def test_three_incidents_in_two_accounts(demonstration: Demonstration) -> None:
+    incidents = demonstration.document["simulation"]["incidents"]
 
     assert {(each["account"], each["instance"], each["state"]) for each in incidents} == {
         ("444455556666", "i-0a1f2e3d4c5b60718", "released"),
@@ -60,11 +65,9 @@ def test_three_incidents_in_two_accounts(demonstration: dict[str, Any]) -> None:
     }
 
 
-def test_the_story_is_told_to_its_end() -> None:
-    result = cordon("demo", "--config", CONFIG)
-    told = result.stdout
+def test_the_story_is_told_to_its_end(demonstration: Demonstration) -> None:
+    told = demonstration.story
 
-    assert (result.exit_code, result.stderr) == (0, "")
     assert "\x1b" not in told
     assert all(len(line) <= 80 for line in told.splitlines())
     assert [told.index(f"\n{number}. ") for number in range(1, 7)] == sorted(
@@ -72,6 +75,16 @@ def test_the_story_is_told_to_its_end() -> None:
     )
     for words in ("before, released", "config/accounts/payments-prod.yaml:", "round trips", "snap-", "What next"):
         assert words in told
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_exit_code_tells_whether_it_held(
+    demonstration: Demonstration, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    checks = [Check("contain", "everything", held=held)]
+    monkeypatch.setattr(command, "show", lambda *_: replace(demonstration.shown, checks=checks))
+
+    assert cordon("demo", "--config", CONFIG).exit_code == (0 if held else 1)
 
 
 @pytest.fixture

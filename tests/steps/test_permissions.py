@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -13,8 +14,9 @@ import pytest
 from functions.aws.roles import reading
 from functions.steps.registry import OBSERVING, STEPS, contain_actions, identity_actions, release_actions
 from functions.steps.step import Step
+from hub.simulation.run import run
 from hub.simulation.world_spec import Eni
-from tests.faults.scenarios import SCENARIOS, contained
+from tests.faults.scenarios import SCENARIOS, request
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import Stage, instance, staged
@@ -60,7 +62,7 @@ def _go(stage: Stage, hosts: int = 1) -> tuple[set[str], set[str]]:
 @functools.cache
 def _called(way: str, bundle: bytes) -> tuple[set[str], set[str]]:
     if way in SCENARIOS:
-        ended = contained(SCENARIOS[way], release=True)
+        ended = run(replace(request(SCENARIOS[way]), then_release=True))
         first = [call for call in ended.calls if call["delivery"] == 1]
         return _actions(first), _actions([call for call in ended.calls if call["delivery"] > 1])
     how = dict(WAYS[way])
