@@ -75,7 +75,7 @@ def prepare_job(
     baseline: Mapping[str, Section],
     resumed: bool,
     receipts: Mapping[str, Mapping[str, Any]] | None = None,
-    users: tuple[str, ...] = (),
+    users: Mapping[str, str] | None = None,
 ) -> Job:
     """Return the job; a section of the stored baseline is used as it is and never taken again.
 
@@ -93,7 +93,7 @@ def prepare_job(
 
     def task(step: Step, options: Options, section: Section) -> Task:
         observed, receipt = sight.observed.get(step.name), receipts.get(step.name, {})
-        return Task(member, host, options, observed, section, resumed, receipt, users)
+        return Task(member, host, options, observed, section, resumed, receipt, users or {})
 
     for step in steps:
         options = step.options(decision.steps)

@@ -81,7 +81,7 @@ class Turns:
             decision = _as_decision(top, Mode.OFF, reason)
             return self._keeping_steps(self._end(State.CLOSED, Outcome.IGNORED, decision, reason))
         decision = self._decide(claim, top, policy, sight.host)
-        users = tuple(dict.fromkeys(name for each in claim.unseen.values() for name in each.provisional.users))
+        users = _users(claim, decision.mode)
         job = self._job(member, sight.host, sight, decision, users)
         if decision.mode is Mode.ENFORCE:
             return self._act(claim, decision, job, sight.host, policy, users)
@@ -128,7 +128,7 @@ class Turns:
             return _lowered(decision, Mode.APPROVE, reason)
         return decision
 
-    def _job(self, member: Member, host: Host, sight: Sight, decision: Decision, users: tuple[str, ...]) -> Job:
+    def _job(self, member: Member, host: Host, sight: Sight, decision: Decision, users: Mapping[str, str]) -> Job:
         baseline = self._record.baseline if self._record else {}
         receipts = {step.name: step.receipt for step in self._record.steps} if self._record else {}
         return prepare_job(
@@ -144,7 +144,7 @@ class Turns:
         )
 
     def _act(
-        self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy, users: tuple[str, ...]
+        self, claim: Claim, decision: Decision, job: Job, host: Host, policy: Policy, users: Mapping[str, str]
     ) -> End:
         case, hub = self._case, self._case.hub
         counters = [] if self._begun else _counters(case, host, policy)
@@ -170,7 +170,7 @@ class Turns:
             return self._hold(_lowered(decision, error.cap.mode, str(error)), job, host)
         types = {each for unseen in claim.unseen.values() for each in unseen.types}
         types.update(self._record.types if self._record else ())
-        verdict = judge(results, types, host, users)
+        verdict = judge(results, types, host, tuple(users))
         waiting = [result.name for result in results if result.transient]
         retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
         end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
@@ -286,6 +286,18 @@ def _counters(case: Case, host: Host, policy: Policy) -> list[Counter]:
         told = f"scaling group {host.facts.scaling_group!r}"
         counters.append(Counter(scope, policy.limits.per_scaling_group_hour, told))
     return counters
+
+
+def _users(claim: Claim, mode: Mode) -> dict[str, str]:
+    """Return the users that the unseen findings name, with why not for one that only weaker findings name."""
+    strictest: dict[str, Mode] = {}
+    for each in (unseen.provisional for unseen in claim.unseen.values()):
+        for user in each.users:
+            strictest[user] = max(each.mode, strictest.get(user, each.mode), key=lambda found: found.rank)
+    return {
+        user: "" if found.rank >= mode.rank else f"named only by a finding whose rule is in mode {found.value}"
+        for user, found in strictest.items()
+    }
 
 
 def _as_decision(top: Provisional, mode: Mode, reason: str) -> Decision:

@@ -84,8 +84,9 @@ class Task:
     """One step's work on one host.
 
     ``observed`` is what its ``observe`` (or ``explore``) returned, or the error that it raised; ``receipt`` what
-    earlier attempts of the incident are known to have done; ``users`` the IAM users that the findings name. Whoever
-    comes ``after`` this step waits for ``passed``, which the engine sets when the step ends, if the step didn't before.
+    earlier attempts of the incident are known to have done; ``users`` the IAM users that the findings name, each with
+    why it is let alone, or nothing. Whoever comes ``after`` this step waits for ``passed``, which the engine sets when
+    the step ends, if the step didn't before.
     """
 
     member: Member
@@ -95,7 +96,7 @@ class Task:
     section: Section
     resumed: bool
     receipt: Mapping[str, Any] = field(default_factory=dict)
-    users: tuple[str, ...] = ()
+    users: Mapping[str, str] = field(default_factory=dict)
     passed: Future[None] = field(default_factory=Future, compare=False, repr=False)
 
     def let_pass(self) -> None:

@@ -110,7 +110,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
     made = task.member.pool.all([partial(_restrict, task, user, facts) for user, facts in prepared.items()])
     parts = [part for _, told in made for part in told]
     receipt = {"users": [user for user, (is_held, _) in zip(prepared, made, strict=True) if is_held]}
-    return conclude(NAME, [*parts, *_by_tag(task)], receipt, nothing="no IAM user is named")
+    return conclude(NAME, [*parts, *_let_alone(task), *_by_tag(task)], receipt, nothing="no IAM user is named")
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
@@ -135,14 +135,21 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
 
 def _named(task: Task) -> list[str]:
     """Return the users to act on: those of findings, and those of policy."""
-    return list(dict.fromkeys([*task.users, *(task.options.get("users") or ())]))
+    found = [user for user, why_not in task.users.items() if not why_not]
+    return list(dict.fromkeys([*found, *(task.options.get("users") or ())]))
+
+
+def _let_alone(task: Task) -> list[Part]:
+    """Tell of the users that only findings name whose own rules ask for less than what is being done."""
+    named = _named(task)
+    return [Part(_part(user), StepOutcome.SKIPPED, why) for user, why in task.users.items() if user not in named]
 
 
 def _by_tag(task: Task) -> list[Part]:
     """Tell of a user that a tag of the host alone names."""
     key = task.options.get("user_tag")
     user = task.host.tags.get(key) if key else None
-    if user is None or user in _named(task):
+    if user is None or user in {*_named(task), *task.users}:
         return []
     if not USER_NAME.fullmatch(user):
         reason = f"the host's tag {key} names no IAM user"

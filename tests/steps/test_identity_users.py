@@ -57,6 +57,18 @@ def test_a_further_finding_that_names_a_user_is_acted_on_unless_it_is_weaker() -
         assert user(stage) == FREE
 
 
+def test_a_weaker_finding_in_a_further_try_of_a_stricter_one_restricts_nobody() -> None:
+    with staged(rules(), users=(ANN,), faults=["ec2:CreateTags=InternalError"]) as stage:
+        stage.hand_over(asff(C2))
+        assert stage.incident.state == "partial"
+        stage.meet()
+        stage.deliver(naming(kind=TOR, finding="b" * 32))
+        assert user(stage) == FREE
+        found = stage.incident
+        assert "user ann: named only by a finding whose rule is in mode observe" in told(found, "users")
+        assert "user-credentials" in found.residual_risk
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_user_behind_two_hosts_is_freed_with_the_last(first: int) -> None:
     hosts = [INSTANCE, OTHERS[0]]
