@@ -8,6 +8,7 @@ code here puts anything back: containment is monotonic.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ from functions.steps.step import Member, Options, Section, Step, Task, Unobserve
 SWITCHED_OFF = "switched off by policy"
 
 BRAKE_SECONDS = 5.0
-"""How long isolation waits for what a brake reads, beside the baseline: what isn't read by then asks nobody."""
+"""How long isolation waits for what all brakes read, beside the baseline: what isn't read by then asks nobody."""
 
 
 class BrakeError(Exception):
@@ -134,8 +135,9 @@ def contain(
     running = {step: pool.start(partial(_run, step, job, preparing[step], go, keep)) for step in job.tasks}
     try:
         begun.result()
+        until = time.monotonic() + BRAKE_SECONDS
         for step, task in job.brakes.items():
-            _brake(step, task, preparing[step], policy)
+            _brake(step, task, preparing[step], policy, until)
     except BaseException as error:
         go.set_exception(error)
         for future in running.values():
@@ -146,10 +148,10 @@ def contain(
     return (*(result for result in results if result is not None), *job.without)
 
 
-def _brake(step: Step, task: Task, preparing: Future[Any], policy: Policy) -> None:
+def _brake(step: Step, task: Task, preparing: Future[Any], policy: Policy, until: float) -> None:
     """Raise BrakeError where a step says that people are to be asked. What it couldn't read asks nobody."""
     try:
-        prepared = preparing.result(timeout=BRAKE_SECONDS)
+        prepared = preparing.result(timeout=max(0.0, until - time.monotonic()))
     except TimeoutError:
         reason = f"its brake had not read everything after {BRAKE_SECONDS:g} s, so nobody was asked"
         log.write("step", level=logging.WARNING, step=step.name, outcome="skipped", reason=reason, error=None)
@@ -219,7 +221,7 @@ def _run(
             task = kept
         for other, earlier in job.tasks.items():
             if other.name in step.after:
-                earlier.passed.result()
+                _wait(step, other, earlier)
         result = within(step.name, partial(step.apply, task, prepared))
         if isinstance(result, Part):
             return conclude(step.name, [result], {})
@@ -227,6 +229,15 @@ def _run(
         return _verify(step, task, result)
     finally:
         job.tasks[step].let_pass()
+
+
+def _wait(step: Step, other: Step, earlier: Task) -> None:
+    """Wait until the other step has let pass, as long as this one has patience."""
+    try:
+        earlier.passed.result(timeout=step.patience)
+    except TimeoutError:
+        reason = f"went on after {step.patience:g} s without waiting any longer for {other.name}"
+        log.write("step", level=logging.WARNING, step=step.name, outcome="done", reason=reason, error=None)
 
 
 def _explored(

@@ -29,6 +29,8 @@ HOST_PART = "the host"
 RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
 STAYS_QUARANTINED = "so it stays quarantined"
 READING_PART = "reading back"
+SCALING_SECONDS = 10.0
+"""How long the swap waits for the scaling group to have let the host go: no answer of another service opens a host."""
 _NOT_INTERFACES = frozenset({ACCESS_PART, GROUP_PART, HOST_PART, READING_PART, RECORD_PART})
 
 _SWAP = "ec2:ModifyNetworkInterfaceAttribute"
@@ -344,4 +346,5 @@ STEP = Step(
     revert=revert,
     further=further,
     after=("scaling",),
+    patience=SCALING_SECONDS,
 )

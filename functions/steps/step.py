@@ -117,7 +117,7 @@ class Step:
     within, on
                the step whose options switch this one on, and how they do; without ``within`` its own options do
     after      names of the steps that must have ended, in whatever way, or have let pass, before this one changes
-               anything
+               anything; ``patience``: for how many seconds it waits for each, None for ever
     observe    member                 -> what is there now (reads that need no knowledge of the host); None where what
                                          there is to know comes with the host
     explore    task                   -> the same where it takes the host's description first; then the section is
@@ -151,6 +151,7 @@ class Step:
     within: str = ""
     on: Callable[[Options], bool] = bool
     after: tuple[str, ...] = ()
+    patience: float | None = None
     identity_grants: tuple[Grant, ...] = ()
 
     @property

@@ -15,9 +15,9 @@ from functions.containment.look import look
 from functions.incident.model import State
 from functions.intake import turn
 from functions.policy.model import Decision, Mode
-from functions.steps import targets
+from functions.steps import isolate, scaling, targets
 from functions.steps.registry import STEPS
-from hub.simulation.world_spec import Eni, Profile, TargetGroup
+from hub.simulation.world_spec import Eni, Profile, ScalingGroup, TargetGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
@@ -66,6 +66,32 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monke
     stage.deliver(asff(C2))
     assert seen == [True], "isolation did not wait for the reading"
     assert closed(stage) == [True, True]
+
+
+def test_a_scaling_group_that_answers_late_holds_nobody_up(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swapped = threading.Event()
+    in_time: list[bool] = []
+
+    def apply(task: Any, prepared: Any) -> Any:
+        in_time.append(swapped.wait(10))
+        return scaling.apply(task, prepared)
+
+    def verify(*arguments: Any) -> Any:
+        swapped.set()
+        return isolate.verify(*arguments)
+
+    changed = {
+        "scaling": dataclasses.replace(scaling.STEP, apply=apply),
+        "isolate": dataclasses.replace(isolate.STEP, verify=verify, patience=0.05),
+    }
+    monkeypatch.setattr(turn, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
+    group = ScalingGroup("web", min=0, max=4, desired=2)
+    stage = simulated(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
+    stage.deliver(asff(C2))
+    assert in_time == [True], "isolation waited for the group's answer"
+    assert closed(stage) == [True]
 
 
 def test_a_host_half_in_quarantine_is_past_asking(simulated: Simulated) -> None:
