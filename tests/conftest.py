@@ -12,12 +12,28 @@ import pytest
 import pytest_socket
 from botocore.client import ClientCreator
 from botocore.loaders import JSONFileLoader
+from xdist.scheduler import LoadFileScheduling
 
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
 from tests.stage import Stage, staged
 
 CONFIG = Path(__file__).parents[1] / "config"
+
+
+_TOGETHER = ("tests/authorization/", "tests/hub_stacks/", "tests/member_stacks/")
+"""Folders of which one process runs everything: what their tests walk and synthesise is made once for all of them."""
+
+
+class Folders(LoadFileScheduling):
+    """Gives each process whole files, and some folders as a whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Folders | None:
+    return Folders(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
