@@ -34,7 +34,10 @@ SHARED = {
 STEPS = """
     after_release: enforce
     limits: {scaling_group_share: 100, containments_per_scaling_group_hour: 100, containments_per_account_hour: 100}
-    steps: {scaling: {replace: false}, identity: {}}
+    steps:
+      scaling: {replace: false}
+      isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, cut: true}
+      identity: {}
 """
 LEASE_SECONDS = 100
 OUTSIDE = {State.RELEASED, State.RELEASING, State.CLOSED}
