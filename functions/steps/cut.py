@@ -12,7 +12,7 @@ its subnets, an entry would cut them off as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -121,10 +121,14 @@ def apply(task: Task, prepared: Any) -> StepResult:
     why = refusal(task, prepared)
     if why is not None:
         return conclude(NAME, [Part(REFUSED, StepOutcome.SKIPPED, f"refused: {why}")], {})
-    done = task.member.pool.all([partial(_deny, task, acl) for acl in prepared.acls])
-    parts = [part for parts, _ in done for part in parts]
-    numbers = {acl.id: dict(share) for acl, (_, share) in zip(prepared.acls, done, strict=True) if share}
-    return conclude(NAME, parts, {"numbers": numbers}, nothing="no network ACL serves a subnet of the host's VPC")
+    pool = task.member.pool
+    held = pool.lanes([partial(_hold, task, acl) for acl in prepared.acls])
+    shares = {acl: share for acl, share in zip(prepared.acls, held, strict=True) if not isinstance(share, Part)}
+    refused = [part for part in held if isinstance(part, Part)]
+    made = pool.lanes([make for acl, share in shares.items() for make in _entries(task, acl, share)])
+    numbers = {acl.id: share for acl, share in shares.items() if share}
+    nothing = "no network ACL serves a subnet of the host's VPC"
+    return conclude(NAME, [*refused, *made], {"numbers": numbers}, nothing=nothing)
 
 
 def refusal(task: Task, network: Network) -> str | None:
@@ -174,7 +178,7 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     there = {acl.id: acl for acl in network_acl.read(task.member, str(task.host.vpc))}
     acls = dict.fromkeys(pair.partition(" ")[0] for pair in task.section["before"])
     work = [partial(_put_back, task, acl, there.get(acl)) for acl in acls]
-    return tuple(item for items in task.member.pool.all(work) for item in items)
+    return tuple(item for items in task.member.pool.lanes(work) for item in items)
 
 
 class _NotHeldError(Exception):
@@ -205,22 +209,25 @@ def _missing(acl: Acl | None, what: str, number: int, egress: bool) -> Part:
     return Part(what, StepOutcome.FAILED, "is not there when read back", "NotInEffect", transient=True)
 
 
-def _deny(task: Task, acl: Acl) -> tuple[list[Part], Mapping[str, int]]:
-    """Make the entries of one ACL, under numbers that no other incident uses; return the parts and the numbers."""
-    member, cidrs = task.member, _cidrs(task, acl.id)
+def _hold(task: Task, acl: Acl) -> dict[str, int] | Part:
+    """Return the numbers of one ACL that are this incident's and no other's, by address; or why there are none."""
+    member, choose = task.member, partial(acl.room, _cidrs(task, acl.id))
     try:
-        hold = member.holds.join(
-            member.target.account, _thing(task, acl.id), member.incident, {}, partial(acl.room, cidrs)
-        )
+        hold = member.holds.join(member.target.account, _thing(task, acl.id), member.incident, {}, choose)
     except NoRoomError as error:
-        return [Part(acl.id, StepOutcome.FAILED, str(error), "NoRoom")], {}
+        return Part(acl.id, StepOutcome.FAILED, str(error), "NoRoom")
     except (HeldError, *errors.AwsError) as error:
-        return [left(acl.id, error)], {}
-    share = {cidr: int(number) for cidr, number in hold.share.items()}
-    work = [
-        partial(_make, task, acl, cidr, share.get(cidr), egress=egress) for cidr in cidrs for egress in (False, True)
+        return left(acl.id, error)
+    return {cidr: int(number) for cidr, number in hold.share.items()}
+
+
+def _entries(task: Task, acl: Acl, share: Mapping[str, int]) -> list[Callable[[], Part]]:
+    """Return what makes each entry of one ACL."""
+    return [
+        partial(_make, task, acl, cidr, share.get(cidr), egress=egress)
+        for cidr in _cidrs(task, acl.id)
+        for egress in (False, True)
     ]
-    return member.pool.all(work), share
 
 
 def _make(task: Task, acl: Acl, cidr: str, number: int | None, *, egress: bool) -> Part:
@@ -247,12 +254,12 @@ def _put_back(task: Task, acl: str, now: Acl | None) -> list[RestoredItem]:
     if now is None and share:
         items = [RestoredItem(NAME, f"entries of {acl}", restored=True, reason="it is gone, and they with it")]
     elif now is not None:
-        work = [
-            partial(_remove, task, now, cidr, int(number), egress=egress)
+        removed = [
+            _remove(task, now, cidr, int(number), egress=egress)
             for cidr, number in share.items()
             for egress in (False, True)
         ]
-        items = [item for item in member.pool.all(work) if item is not None]
+        items = [item for item in removed if item is not None]
     if any(item.retry for item in items):
         return items  # the numbers stay this incident's until its entries are gone
     let_go = share_out(NAME, member, thing, f"numbers of {acl}", lambda _: [])

@@ -34,9 +34,6 @@ _GONE = "TargetGroupNotFound"
 _FINAL = ("InvalidTarget", "TooManyRegistrationsForTargetId", "TooManyTargets")
 """Refusals of RegisterTargets that repeating does not change."""
 
-_LANES = 24
-"""Target groups that are read at the same time: an account may have thousands of them."""
-
 _NO_RESOURCE = "Elastic Load Balancing knows no resources for this action, and no condition but the Region."
 _ANY_TARGET_GROUP = "No API tells which target groups an instance is in, and no key ties a target group to its targets."
 _READS = tuple(
@@ -207,17 +204,16 @@ def _groups(task: Task) -> list[TargetGroup]:
 def _health(member: Member, arns: Sequence[str]) -> dict[str, list[Mapping[str, Any]] | Exception]:
     """Return the targets of each target group with their health, or the error that reading them raised."""
     client = member.client("elbv2")
-    found: dict[str, list[Mapping[str, Any]] | Exception] = {}
 
-    def read(lane: Iterable[str]) -> None:
-        for arn in lane:
-            try:
-                found[arn] = client.describe_target_health(TargetGroupArn=arn).get("TargetHealthDescriptions", [])
-            except errors.AwsError as error:
-                found[arn] = error
+    def read(arn: str) -> list[Mapping[str, Any]] | Exception:
+        try:
+            answer = client.describe_target_health(TargetGroupArn=arn)
+        except errors.AwsError as error:
+            return error
+        found: list[Mapping[str, Any]] = answer.get("TargetHealthDescriptions", [])
+        return found
 
-    member.pool.all([partial(read, arns[lane::_LANES]) for lane in range(min(_LANES, len(arns)))])
-    return found
+    return dict(zip(arns, member.pool.lanes([partial(read, arn) for arn in arns]), strict=True))
 
 
 def _is(host: Host, group: TargetGroup, each: Mapping[str, Any]) -> bool:

@@ -71,7 +71,7 @@ class UserFacts:
 def explore(task: Task) -> dict[str, UserFacts | Exception]:
     """Read every user that is named, and those that the baseline has from earlier turns."""
     users = dict.fromkeys([*task.section.get("users", {}), *_named(task)])
-    read = task.member.pool.all([partial(_facts, task.member, user) for user in users])
+    read = task.member.pool.lanes([partial(_facts, task.member, user) for user in users])
     return dict(zip(users, read, strict=True))
 
 
@@ -107,7 +107,7 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
 
 def apply(task: Task, prepared: Any) -> StepResult:
     """Restrict every user that could be read, side by side."""
-    made = task.member.pool.all([partial(_restrict, task, user, facts) for user, facts in prepared.items()])
+    made = task.member.pool.lanes([partial(_restrict, task, user, facts) for user, facts in prepared.items()])
     parts = [part for _, told in made for part in told]
     receipt = {"users": [user for user, (is_held, _) in zip(prepared, made, strict=True) if is_held]}
     return conclude(NAME, [*parts, *_let_alone(task), *_by_tag(task)], receipt, nothing="no IAM user is named")
@@ -118,7 +118,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
     users = result.receipt.get("users", [])
 
     def wrong() -> list[Part]:
-        read = task.member.pool.all([partial(_facts, task.member, user) for user in users])
+        read = task.member.pool.lanes([partial(_facts, task.member, user) for user in users])
         found = [part for user, facts in zip(users, read, strict=True) for part in _not_so(user, facts)]
         return [part for part in found if part.what not in failed]
 
@@ -129,7 +129,7 @@ def verify(task: Task, result: StepResult) -> StepResult:
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
     """Put each user back as the first incident found it, where no other incident holds on to it."""
     del result, now
-    restored = task.member.pool.all([partial(_release, task.member, user) for user in task.section["users"]])
+    restored = task.member.pool.lanes([partial(_release, task.member, user) for user in task.section["users"]])
     return tuple(item for items in restored for item in items)
 
 
@@ -166,14 +166,10 @@ def _facts(member: Member, user: str) -> UserFacts | Exception:
 
 
 def _read(member: Member, user: str) -> UserFacts:
-    """Read keys and groups at once; raise what either raises."""
+    """Read groups and keys, one after the other since users go in lanes; raise what either raises."""
     iam = member.client("iam")
-    listed = member.pool.start(partial(pages, iam.list_groups_for_user, "Groups", UserName=user))
-    try:
-        found = pages(iam.list_access_keys, "AccessKeyMetadata", UserName=user)
-    finally:
-        listed.exception()
-    groups = {group["GroupName"] for group in listed.result()}
+    groups = {group["GroupName"] for group in pages(iam.list_groups_for_user, "Groups", UserName=user)}
+    found = pages(iam.list_access_keys, "AccessKeyMetadata", UserName=user)
     keys = {key["AccessKeyId"]: key["Status"] for key in found}
     return UserFacts(keys, names.restricted_group(member.qualifier) in groups)
 
@@ -215,11 +211,10 @@ def _restrict(task: Task, user: str, facts: UserFacts | Exception) -> tuple[bool
     except (HeldError, *errors.AwsError) as error:
         return False, [left(_part(user), error)]
     group = names.restricted_group(member.qualifier)
-    calls = [
-        partial(attempt, _group_part(user), partial(iam.add_user_to_group, GroupName=group, UserName=user)),
-        *(partial(attempt, _key_part(user, key), partial(_set, member, user, key, _INACTIVE)) for key in facts.active),
+    return True, [
+        attempt(_group_part(user), partial(iam.add_user_to_group, GroupName=group, UserName=user)),
+        *(attempt(_key_part(user, key), partial(_set, member, user, key, _INACTIVE)) for key in facts.active),
     ]
-    return True, member.pool.all(calls)
 
 
 def _original(member: Member, user: str) -> dict[str, Any]:
@@ -250,8 +245,8 @@ def _put_back(member: Member, user: str, original: Mapping[str, Any]) -> list[Re
             return [RestoredItem(NAME, _part(user), restored=True, reason="the user no longer exists")]
         return [RestoredItem(NAME, _part(user), restored=False, reason=errors.message(facts), retry=True)]
     active = sorted(key for key, status in original.get("keys", {}).items() if status == _ACTIVE)
-    work = [partial(_key_back, member, user, key, facts.keys.get(key)) for key in active]
-    return member.pool.all([partial(_group_back, member, user, original, facts), *work])
+    keys = [_key_back(member, user, key, facts.keys.get(key)) for key in active]
+    return [_group_back(member, user, original, facts), *keys]
 
 
 def _key_back(member: Member, user: str, key: str, now: str | None) -> RestoredItem:

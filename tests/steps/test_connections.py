@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from moto.ec2.models import ec2_backends
 
+from functions.parallel import WORKERS
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
 from tests.finding.findings import asff
@@ -251,3 +253,30 @@ def test_a_try_that_died_half_way_through_an_acl_is_gone_on_with(simulated: Simu
     assert denied(stage) == {(egress, cidr) for cidr in own(stage) for egress in (False, True)}
     assert release(stage) == []
     assert acls(stage) == before
+
+
+def test_a_vpc_of_many_acls_is_cut_and_released(simulated: Simulated) -> None:
+    """More of them than there are threads for the calls of a containment."""
+    stage = simulated(bundle=options("cut: true"))
+    many = [_acl_of_its_own(stage, number) for number in range(WORKERS + 6)]
+    before = acls(stage)
+    stage.deliver(asff(C2))
+    assert step(stage, "cut").outcome.value == "done"
+    assert {part.what.split()[0] for part in step(stage, "cut").parts} >= set(many)
+    assert release(stage) == []
+    assert acls(stage) == before
+
+
+def _acl_of_its_own(stage: Stage, number: int) -> str:
+    """Make a subnet of the host's VPC with an ACL of its own; return the ACL's id."""
+    ec2 = stage.visitor()
+    vpc = next(eni["VpcId"] for eni in ec2.describe_network_interfaces()["NetworkInterfaces"])
+    (described,) = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+    block = list(ipaddress.ip_network(described["CidrBlock"]).subnets(new_prefix=28))[-1 - number]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=str(block))["Subnet"]["SubnetId"]
+    made = str(ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"])
+    serving = [{"Name": "association.subnet-id", "Values": [subnet]}]
+    (served,) = ec2.describe_network_acls(Filters=serving)["NetworkAcls"]
+    (association,) = [each for each in served["Associations"] if each["SubnetId"] == subnet]
+    ec2.replace_network_acl_association(AssociationId=association["NetworkAclAssociationId"], NetworkAclId=made)
+    return made

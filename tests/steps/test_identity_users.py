@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.parallel import WORKERS
 from hub.simulation.world_spec import User
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR
@@ -138,3 +139,11 @@ def test_a_release_that_did_not_end_is_run_again() -> None:
         stage.meet()
         assert stage.deployment.release(stage.incident.id).state == "released"
         assert user(stage) == FREE
+
+
+def test_users_are_more_than_there_are_threads_and_all_restricted() -> None:
+    many = [f"user-{number}" for number in range(WORKERS + 6)]
+    with staged(rules(f"users: [{', '.join(many)}]"), users=[User(name, ACCOUNT) for name in many]) as stage:
+        stage.deliver(asff(C2))
+        assert [user(stage, name) for name in many] == [RESTRICTED] * len(many)
+        assert left(stage.deployment.release(stage.incident.id)) == []
