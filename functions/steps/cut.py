@@ -175,8 +175,9 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     del result, now  # which numbers are this incident's the hub wrote down before the first entry was made
     if not task.section["before"]:
         return ()
-    there = {acl.id: acl for acl in network_acl.read(task.member, str(task.host.vpc))}
-    acls = dict.fromkeys(pair.partition(" ")[0] for pair in task.section["before"])
+    acls = list(dict.fromkeys(pair.partition(" ")[0] for pair in task.section["before"]))
+    # By id: a host that is gone is in no VPC any more, and an ACL keeps its entries when it serves no subnet.
+    there = network_acl.read_by_id(task.member, acls)
     work = [partial(_put_back, task, acl, there.get(acl)) for acl in acls]
     return tuple(item for items in task.member.pool.lanes(work) for item in items)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.steps.host import Host
-from functions.steps.reading import every
+from functions.steps.reading import every, filtered
 from functions.steps.step import Member
 
 ENTRIES = 20
@@ -75,6 +75,12 @@ def read(member: Member, vpc: str) -> list[Acl]:
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     found = [_acl(each) for each in every(member.ec2.describe_network_acls, "NetworkAcls", Filters=filters)]
     return sorted((each for each in found if each.subnets), key=lambda each: each.id)
+
+
+def read_by_id(member: Member, ids: Sequence[str]) -> dict[str, Acl]:
+    """Return what there is of these ACLs, whatever they serve by now; raise what DescribeNetworkAcls raises."""
+    found = filtered(member.pool, member.ec2.describe_network_acls, "NetworkAcls", "network-acl-id", ids)
+    return {acl.id: acl for acl in map(_acl, found)}
 
 
 def addresses_of(host: Host) -> list[str]:

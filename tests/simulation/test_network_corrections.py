@@ -191,3 +191,11 @@ def test_what_is_in_a_shared_vpc_is_its_owners() -> None:
         assert refusal(ec2.replace_network_acl_association, **asked) == "UnauthorizedOperation"
         made = ec2.describe_security_groups(GroupIds=[new_group(ec2)])["SecurityGroups"][0]
         assert (made["VpcId"], made["OwnerId"]) == (first["VpcId"], ACCOUNT)
+
+
+def test_network_acls_are_found_by_their_ids() -> None:
+    with Simulation(world()) as simulation:
+        ec2 = member(simulation, "ec2")
+        name = ec2.describe_network_acls()["NetworkAcls"][0]["NetworkAclId"]
+        wanted = [{"Name": "network-acl-id", "Values": [name, "acl-0123456789abcdef0"]}]
+        assert [each["NetworkAclId"] for each in ec2.describe_network_acls(Filters=wanted)["NetworkAcls"]] == [name]

@@ -13,6 +13,7 @@ from moto.ec2.models import ec2_backends
 from functions.parallel import WORKERS
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
+from tests.containment import hosts
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
@@ -280,3 +281,45 @@ def _acl_of_its_own(stage: Stage, number: int) -> str:
     (association,) = [each for each in served["Associations"] if each["SubnetId"] == subnet]
     ec2.replace_network_acl_association(AssociationId=association["NetworkAclAssociationId"], NetworkAclId=made)
     return made
+
+
+def test_entries_are_taken_away_although_the_host_is_gone_and_in_no_vpc(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = simulated(bundle=options("cut: true"))
+    before = acls(stage)
+    stage.deliver(asff(C2))
+    gone = hosts.host(id=INSTANCE, state="terminated", vpc=None, interfaces=())
+    monkeypatch.setattr("functions.release.release.describe", lambda *_: gone)
+    assert release(stage) == []
+    assert acls(stage) == before
+
+
+def test_entries_are_taken_away_from_an_acl_that_serves_no_subnet_by_now(simulated: Simulated) -> None:
+    stage = simulated(bundle=options("cut: true"))
+    ours = _acl_of_its_own(stage, 0)
+    stage.deliver(asff(C2))
+    assert any(entry["number"] < 100 for acl in acls(stage) if acl["id"] == ours for entry in acl["entries"])
+    other = next(acl["id"] for acl in acls(stage) if acl["id"] != ours)
+    _serve_by(stage, ours, other)
+    assert release(stage) == []
+    assert denied(stage) == set()
+
+
+def test_an_acl_that_is_gone_took_its_entries_along(simulated: Simulated) -> None:
+    stage = simulated(bundle=options("cut: true"))
+    ours = _acl_of_its_own(stage, 0)
+    stage.deliver(asff(C2))
+    _serve_by(stage, ours, next(acl["id"] for acl in acls(stage) if acl["id"] != ours))
+    stage.visitor().delete_network_acl(NetworkAclId=ours)
+    assert release(stage) == []
+    (told,) = [item.reason for item in stage.incident.release if item.what == f"entries of {ours}"]
+    assert told == "it is gone, and they with it"
+
+
+def _serve_by(stage: Stage, one: str, other: str) -> None:
+    """Have the subnets of the one ACL served by the other."""
+    ec2 = stage.visitor()
+    (described,) = ec2.describe_network_acls(NetworkAclIds=[one])["NetworkAcls"]
+    for each in described["Associations"]:
+        ec2.replace_network_acl_association(AssociationId=each["NetworkAclAssociationId"], NetworkAclId=other)

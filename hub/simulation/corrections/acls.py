@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network ACLs: so many entries and no more, what isn't there can't be deleted, and a VPC with IPv6 lets that through.
 
+They are found by their ids too (API reference, DescribeNetworkAcls: filter ``network-acl-id``).
+
 What a default ACL holds is in the VPC user guide, "Default network ACL for a VPC"; the number of entries in its quotas.
 """
 
@@ -18,15 +20,18 @@ _ANY_IPV6 = ((101, "allow"), (32_768, "deny"))
 
 
 def correct(patches: Patches) -> None:
-    """Replace what makes and deletes entries."""
-    from moto.ec2.models.network_acls import NetworkAclBackend  # noqa: PLC0415 - importing moto is slow
+    """Replace what finds ACLs, and what makes and deletes entries."""
+    from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend  # noqa: PLC0415 - importing moto is slow
     from moto.ec2.models.vpcs import VPCBackend  # noqa: PLC0415
 
     create_original, delete_original = (
         NetworkAclBackend.create_network_acl_entry,
         NetworkAclBackend.delete_network_acl_entry,
     )
-    vpc_original = VPCBackend.create_vpc
+    vpc_original, filter_original = VPCBackend.create_vpc, NetworkAcl.get_filter_value
+
+    def filter_value(acl: Any, filter_name: str, method_name: str | None = None) -> Any:
+        return acl.id if filter_name == "network-acl-id" else filter_original(acl, filter_name, method_name)
 
     def create(backend: Any, **given: Any) -> Any:
         acl = backend.get_network_acl(given["network_acl_id"])
@@ -49,6 +54,7 @@ def correct(patches: Patches) -> None:
             _let_ipv6_through(backend, vpc.id)
         return vpc
 
+    patches.replace(NetworkAcl, "get_filter_value", filter_value)
     patches.replace(NetworkAclBackend, "create_network_acl_entry", create)
     patches.replace(NetworkAclBackend, "delete_network_acl_entry", delete)
     patches.replace(VPCBackend, "create_vpc", create_vpc)
