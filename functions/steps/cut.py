@@ -115,7 +115,10 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Deny the host's addresses in every ACL, or say why that is refused."""
+    """Deny the host's addresses in every ACL, or say why that is refused.
+
+    An address of the baseline that the host no longer has may be another's by now: it is named and not denied.
+    """
     if isinstance(prepared, Exception):
         return conclude(NAME, [failed_part(REFUSED, prepared)], {})
     why = refusal(task, prepared)
@@ -128,7 +131,7 @@ def apply(task: Task, prepared: Any) -> StepResult:
     made = pool.lanes([make for acl, share in shares.items() for make in _entries(task, acl, share)])
     numbers = {acl.id: share for acl, share in shares.items() if share}
     nothing = "no network ACL serves a subnet of the host's VPC"
-    return conclude(NAME, [*refused, *made], {"numbers": numbers}, nothing=nothing)
+    return conclude(NAME, [*refused, *made, *_moved(task)], {"numbers": numbers}, nothing=nothing)
 
 
 def refusal(task: Task, network: Network) -> str | None:
@@ -199,6 +202,20 @@ def _cidrs(task: Task, acl: str) -> list[str]:
     return [pair.partition(" ")[2] for pair in task.section["before"] if pair.startswith(f"{acl} ")]
 
 
+def _still(task: Task, acl: str) -> list[str]:
+    """Return those of them that the host still has."""
+    has = network_acl.addresses_of(task.host)
+    return [cidr for cidr in _cidrs(task, acl) if cidr in has]
+
+
+def _moved(task: Task) -> list[Part]:
+    """Tell of the addresses that the host no longer has."""
+    has = network_acl.addresses_of(task.host)
+    kept = dict.fromkeys(pair.partition(" ")[2] for pair in task.section["before"])
+    reason = "the host no longer has this address, so no entry is made for it"
+    return [Part(cidr, StepOutcome.SKIPPED, reason) for cidr in kept if cidr not in has]
+
+
 def _is_there(acl: Acl | None, cidr: str, number: int, *, egress: bool) -> bool:
     found = acl.entry(number, egress=egress) if acl is not None else None
     return found is not None and found.denies(cidr)
@@ -212,7 +229,7 @@ def _missing(acl: Acl | None, what: str, number: int, egress: bool) -> Part:
 
 def _hold(task: Task, acl: Acl) -> dict[str, int] | Part:
     """Return the numbers of one ACL that are this incident's and no other's, by address; or why there are none."""
-    member, choose = task.member, partial(acl.room, _cidrs(task, acl.id))
+    member, choose = task.member, partial(acl.room, _still(task, acl.id))
     try:
         hold = member.holds.join(member.target.account, _thing(task, acl.id), member.incident, {}, choose)
     except NoRoomError as error:
@@ -226,7 +243,7 @@ def _entries(task: Task, acl: Acl, share: Mapping[str, int]) -> list[Callable[[]
     """Return what makes each entry of one ACL."""
     return [
         partial(_make, task, acl, cidr, share.get(cidr), egress=egress)
-        for cidr in _cidrs(task, acl.id)
+        for cidr in _still(task, acl.id)
         for egress in (False, True)
     ]
 

@@ -97,6 +97,12 @@ class Host:
     described: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses in its own VPC: in another VPC, the same address may be anybody's."""
+        own = (each for each in self.interfaces if each.vpc in (None, self.vpc))
+        return tuple(address for each in own for address in each.addresses)
+
+    @property
     def facts(self) -> InstanceFacts:
         """What deciding needs to know."""
         return InstanceFacts(

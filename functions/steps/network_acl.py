@@ -84,9 +84,8 @@ def read_by_id(member: Member, ids: Sequence[str]) -> dict[str, Acl]:
 
 
 def addresses_of(host: Host) -> list[str]:
-    """Return every address of the host as the block that an entry names, each once."""
-    found = (address for interface in host.interfaces for address in interface.addresses)
-    return list(dict.fromkeys(str(ipaddress.ip_network(address)) for address in found))
+    """Return every address of the host in its own VPC as the block that an entry names, each once."""
+    return list(dict.fromkeys(str(ipaddress.ip_network(address)) for address in host.addresses))
 
 
 def overlapping(one: Iterable[str], other: Iterable[str]) -> str | None:

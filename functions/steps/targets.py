@@ -223,7 +223,7 @@ def _is(host: Host, group: TargetGroup, each: Mapping[str, Any]) -> bool:
 
 
 def _addresses(host: Host) -> set[str]:
-    return {_address(address) for interface in host.interfaces for address in interface.addresses}
+    return {_address(address) for address in host.addresses}
 
 
 def _address(text: str) -> str:

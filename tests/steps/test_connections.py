@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from moto.ec2.models import ec2_backends
 
+from functions.containment.look import look
 from functions.parallel import WORKERS
+from functions.steps import cut, network_acl
+from functions.steps.registry import STEPS
+from functions.steps.step import Task
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
 from tests.containment import hosts
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.steps.made import member
 
 SECOND = "i-0000000000000002"
 ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
@@ -323,3 +329,27 @@ def _serve_by(stage: Stage, one: str, other: str) -> None:
     (described,) = ec2.describe_network_acls(NetworkAclIds=[one])["NetworkAcls"]
     for each in described["Associations"]:
         ec2.replace_network_acl_association(AssociationId=each["NetworkAclAssociationId"], NetworkAclId=other)
+
+
+def test_an_address_that_moved_away_since_the_baseline_is_named_and_not_denied(simulated: Simulated) -> None:
+    stage = simulated(instance(enis=(Eni(), Eni())), bundle=options("cut: true"))
+    with stage.simulation.delivering(1):
+        who = member(stage)
+        host = look(who, STEPS).host
+        assert host is not None
+        task = Task(who, host, {}, None, {}, resumed=True)
+        network = cut.explore(task)
+        task = replace(task, section=cut.baseline(host, network))
+        first, second = host.interfaces
+        now = replace(host, interfaces=(first, replace(second, addresses=())))
+        result = cut.apply(replace(task, host=now), network)
+        who.pool.close()
+    (still,), (moved,) = first.addresses, second.addresses
+    assert denied(stage) == {(egress, f"{still}/32") for egress in (False, True)}
+    assert f"{moved}/32: the host no longer has this address" in result.reason
+
+
+def test_an_address_in_another_vpc_is_not_denied_in_the_hosts_own() -> None:
+    elsewhere = hosts.interface("eni-2", vpc="vpc-2", addresses=("10.0.0.9",))
+    host = hosts.host(interfaces=(hosts.interface(), elsewhere))
+    assert network_acl.addresses_of(host) == ["10.0.0.1/32"]

@@ -12,11 +12,13 @@ import pytest
 
 from functions.incident.model import State, StepResult
 from functions.intake.result import Outcome
+from functions.parallel import Pool
 from functions.policy.model import Mode, Policy
 from functions.steps import targets
 from functions.steps.step import Task
 from hub.simulation.world_spec import Eni, Instance, TargetGroup
 from tests.conftest import Simulated
+from tests.containment import hosts
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
@@ -82,8 +84,8 @@ def test_out_of_every_target_group_and_in_again(simulated: Simulated) -> None:
 
 def test_an_address_is_the_host_in_its_own_vpc_alone_and_in_any_spelling(simulated: Simulated) -> None:
     elsewhere = instance(SECOND, vpc="other", target_groups=(TargetGroup("elsewhere", 9000, by="ip"),))
-    hosts = [instance(enis=(Eni(ipv6=True),), target_groups=(API,)), instance(THIRD, target_groups=(API,)), elsewhere]
-    stage = simulated(*hosts, bundle=ON)
+    members = [instance(enis=(Eni(ipv6=True),), target_groups=(API,)), instance(THIRD, target_groups=(API,)), elsewhere]
+    stage = simulated(*members, bundle=ON)
     v6 = next(each for each in stage.host()["enis"][0]["addresses"] if ":" in each)
     spelt = ipaddress.ip_address(v6).exploded.upper()
     assert spelt != v6
@@ -201,3 +203,17 @@ def test_every_page_of_target_groups_is_read() -> None:
 
 def _described(name: str) -> dict[str, str]:
     return {"TargetGroupArn": f"arn-of-{name}", "TargetGroupName": name, "VpcId": "vpc-1", "TargetType": "instance"}
+
+
+def test_an_address_of_the_host_in_another_vpc_is_somebody_elses_in_its_own() -> None:
+    elsewhere = hosts.interface("eni-2", vpc="vpc-2", addresses=("10.0.0.9",))
+    health = [
+        {"Target": {"Id": name, "Port": 80}, "TargetHealth": {"State": "healthy"}} for name in ("10.0.0.1", "10.0.0.9")
+    ]
+    client = SimpleNamespace(describe_target_health=lambda TargetGroupArn: {"TargetHealthDescriptions": health})  # noqa: ARG005, N803 - AWS's name
+    member: Any = SimpleNamespace(client=lambda _: client, pool=Pool())
+    groups = (targets.TargetGroup("arn", "web", "vpc-1", "ip"),)
+    host = hosts.host(interfaces=(hosts.interface(), elsewhere))
+    found = targets.explore(Task(member, host, {}, groups, {}, resumed=False))
+    member.pool.close()
+    assert [each.id for each in found.registered] == ["10.0.0.1"]
