@@ -7,6 +7,7 @@ none is claimed: a word goes only where something that takes its ground away was
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from functions.containment.contain import SWITCHED_OFF
 from functions.incident.model import State, StepOutcome, StepResult
 from functions.policy.decide import is_eks_node
 from functions.steps import isolate, sessions, snapshot
-from functions.steps.host import Host
+from functions.steps.host import Host, Interface
 
 DNS_EXFILTRATION = ("Trojan:EC2/DNSDataExfiltration",)
 """Types whose own channel is the VPC's DNS resolver, which security groups never filter."""
@@ -41,7 +42,7 @@ RESIDUAL_STORE = "instance-store"
 RESIDUAL_RISKS = {
     RESIDUAL_CONNECTIONS: "connections that were open when the groups changed live on until they time out",
     RESIDUAL_SUBNET: "network ACLs act at the subnet's edge alone: open connections to neighbours, endpoints and NAT "
-    "gateways in the host's own subnet live on",
+    "gateways in the host's own subnet live on, and those over peering, VPN and Direct Connect may",
     RESIDUAL_ADDRESS: "the host still has a public address, over which open connections with the internet live on",
     RESIDUAL_DNS: "security groups never filter the VPC's DNS resolver, so data can still leave by DNS queries",
     RESIDUAL_METADATA: "security groups never filter the metadata service, so the host still gets its credentials",
@@ -115,9 +116,14 @@ def _network(results: Sequence[StepResult], isolation: StepResult, host: Host, v
     Connections are tracked per path. To the internet by a NAT gateway, through a load balancer, to an endpoint, they
     always are, so making them untracked first does nothing for those; one that is dormant is not made untracked
     either; shortened tracking lets whoever keeps talking go on; and without a public address the other paths stay.
-    Only the denials of a network ACL end them all, at the edge of the subnet, and not within it.
+    Only the denials of a network ACL end them, at the edges of the VPC's other subnets: not within the host's own, nor
+    where traffic crosses none of them.
     """
-    yield RESIDUAL_SUBNET if _whole(results, "cut") else RESIDUAL_CONNECTIONS
+    cut = _whole(results, "cut")
+    if cut:
+        yield RESIDUAL_SUBNET
+    if not cut or any(_past_other_subnets(host, each) for each in host.interfaces):
+        yield RESIDUAL_CONNECTIONS
     addresses = _of(results, "addresses")
     taken = addresses.receipt.get("disassociated", ()) if addresses is not None else ()
     # Failed may also mean that EC2 assigned another one in its place.
@@ -165,11 +171,23 @@ def _surroundings(results: Sequence[StepResult], host: Host) -> Iterator[str]:
     if host.facts.scaling_group is not None and not out:
         yield RESIDUAL_SCALING
     targets = _of(results, "targets")
-    if targets is not None and targets.outcome is StepOutcome.FAILED:
+    nowhere = targets is not None and targets.outcome is StepOutcome.SKIPPED and not targets.parts
+    if not (nowhere or _whole(results, "targets")):  # where nobody looked, no one knows that it is in none
         yield RESIDUAL_BALANCER
     snapshots = _of(results, snapshot.NAME)
     if snapshots is not None and any(part.what == snapshot.STORE_PART for part in snapshots.parts):
         yield RESIDUAL_STORE
+
+
+def _past_other_subnets(host: Host, interface: Interface) -> bool:
+    """Tell whether connections of an interface may cross no other subnet of the VPC, or by no address denied there.
+
+    So does IPv6 through an internet gateway, a delegated prefix, and whatever is in another VPC.
+    """
+    unique_local = ipaddress.ip_network("fc00::/7")
+    addresses = [ipaddress.ip_address(each) for each in interface.addresses]
+    reachable = any(each.version == 6 and each not in unique_local for each in addresses)  # noqa: PLR2004
+    return reachable or interface.prefixes or interface.vpc not in (None, host.vpc)
 
 
 def _of(results: Iterable[StepResult], name: str) -> StepResult | None:

@@ -42,6 +42,7 @@ class Interface:
 
     kind         EC2's interface type: ``interface``, ``trunk`` (carries the interfaces of pods) and others
     addresses    its own IPv4 and IPv6 addresses, as EC2 writes them
+    prefixes     whether blocks of addresses are delegated to it, beside its own
     tracking     connection tracking as configured, EC2's keys to seconds; None where nothing is configured
     """
 
@@ -56,6 +57,7 @@ class Interface:
     addresses: tuple[str, ...] = ()
     public: tuple[PublicAddress, ...] = ()
     tracking: Mapping[str, int] | None = None
+    prefixes: bool = False
 
     @property
     def ipv6(self) -> bool:
@@ -182,6 +184,7 @@ def _interface(each: Mapping[str, Any], *, tags: Mapping[str, str] | None) -> In
         addresses=(*addresses, *(address["Ipv6Address"] for address in each.get("Ipv6Addresses", []))),
         public=tuple(_public(address) for address in private if address.get("Association", {}).get("PublicIp")),
         tracking={name: int(seconds) for name, seconds in tracking.items()} if tracking else None,
+        prefixes=bool(each.get("Ipv4Prefixes") or each.get("Ipv6Prefixes")),
     )
 
 

@@ -16,6 +16,7 @@ from tests.containment.hosts import host, interface
 
 DONE, FAILED, SKIPPED = StepOutcome.DONE, StepOutcome.FAILED, StepOutcome.SKIPPED
 ALWAYS = {"tracked-connections", "dns", "instance-metadata"}
+CUT = (ALWAYS - {"tracked-connections"}) | {"subnet-connections"}
 LEAKED = "UnauthorizedAccess:IAMUser/InstanceCredentialExfiltration.OutsideAWS"
 REBIND = "UnauthorizedAccess:EC2/MetadataDNSRebind"
 EXFILTRATION = "Trojan:EC2/DNSDataExfiltration"
@@ -31,6 +32,8 @@ AUTO = PublicAddress("203.0.113.1", "10.0.0.1", None, None)
 ELASTIC = PublicAddress("203.0.113.2", "10.0.0.1", "eipalloc-1", "eipassoc-1")
 WITH_ROLE = host(profile="arn:aws:iam::444455556666:instance-profile/app")
 IN_GROUP = host(tags={SCALING_GROUP_TAG: "web"})
+NOWHERE = StepResult("targets", SKIPPED, "the host is in no target group")
+NOT_LOOKED = StepResult("scaling", SKIPPED, SWITCHED_OFF)
 STORE = StepResult("snapshot", DONE, parts=(Part("instance store", SKIPPED, "on no snapshot"),))
 
 
@@ -38,9 +41,17 @@ def at(address: PublicAddress) -> Host:
     return host(interfaces=(interface(public=(address,)),))
 
 
+def at_home(address: str) -> Host:
+    return host(interfaces=(interface(addresses=("10.0.0.1", address)),))
+
+
 RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] = {
     "a plain host": (host(), (), (), ALWAYS),
-    "connections cut": (host(), (did("cut"),), (), (ALWAYS - {"tracked-connections"}) | {"subnet-connections"}),
+    "connections cut": (host(), (did("cut"),), (), CUT),
+    "cut, and IPv6 of its own": (at_home("fd00::1"), (did("cut"),), (), CUT),
+    "cut, and IPv6 of the internet": (at_home("2001:db8::1"), (did("cut"),), (), CUT | ALWAYS),
+    "cut, and a delegated prefix": (host(interfaces=(interface(prefixes=True),)), (did("cut"),), (), CUT | ALWAYS),
+    "cut, and in another VPC too": (host(interfaces=(interface(vpc="vpc-2"),)), (did("cut"),), (), CUT | ALWAYS),
     "connections cut in part": (host(), (did("cut", DONE, "", DONE, SKIPPED),), (), ALWAYS),
     "nothing to cut": (host(), (StepResult("cut", SKIPPED),), (), ALWAYS),
     "untracked and expired": (host(), (did("untrack"), did("expire")), (), ALWAYS),
@@ -93,13 +104,16 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "out, and replaced all the same": (IN_GROUP, (did("scaling", DONE, "", DONE, SKIPPED),), (), ALWAYS),
     "left in its scaling group": (
         IN_GROUP,
-        (StepResult("scaling", SKIPPED, SWITCHED_OFF),),
+        (NOT_LOOKED,),
         (),
-        ALWAYS | {"scaling-group"},
+        ALWAYS | {"scaling-group", "load-balancer"},
     ),
     "not let out of its scaling group": (IN_GROUP, (did("scaling", FAILED),), (), ALWAYS | {"scaling-group"}),
     "still registered": (host(), (did("targets", FAILED),), (), ALWAYS | {"load-balancer"}),
     "deregistered": (host(), (did("targets"),), (), ALWAYS),
+    "registered nowhere": (host(), (NOWHERE,), (), ALWAYS),
+    "deregistered in part": (host(), (did("targets", DONE, "", DONE, SKIPPED),), (), ALWAYS | {"load-balancer"}),
+    "nobody looked where it is registered": (host(), (NOT_LOOKED,), (), ALWAYS | {"load-balancer"}),
     "instance store": (host(), (STORE,), (), ALWAYS | {"instance-store"}),
 }
 
@@ -107,7 +121,8 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
 @pytest.mark.parametrize("case", RISKS)
 def test_risk_is_what_is_known_less_what_was_done(case: str) -> None:
     who, results, users, expected = RISKS[case]
-    found = judge((ISOLATED, *results), (), who, users).residual_risk
+    looked = any(each.name == "targets" for each in results) or NOT_LOOKED in results
+    found = judge((ISOLATED, *results, *(() if looked else (NOWHERE,))), (), who, users).residual_risk
     assert len(found) == len(set(found))
     assert set(found) == expected
 
@@ -144,4 +159,10 @@ def test_a_finding_whose_own_channel_is_left_is_partial(
 def test_a_host_that_is_not_isolated_has_its_other_risks_told() -> None:
     who = host(profile=WITH_ROLE.profile, tags={SCALING_GROUP_TAG: "web"})
     verdict = judge((did("isolate", FAILED),), (), who)
-    assert verdict.residual_risk == ("interfaces", "role-credentials", "chained-sessions", "scaling-group")
+    assert verdict.residual_risk == (
+        "interfaces",
+        "role-credentials",
+        "chained-sessions",
+        "scaling-group",
+        "load-balancer",
+    )
