@@ -37,6 +37,7 @@ from functions.steps.step import (
 
 NAME = "identity"
 SLOTS_USED = "RoleSlotsUsed"
+WAY_IN_DENIED = "WayInDenied"
 KEPT = "policy keeps the host's role"
 WAY_IN = ("ec2messages:*", "ssm:*", "ssmmessages:*")
 """What the investigators' way in by Systems Manager needs of the host itself."""
@@ -184,9 +185,14 @@ def _keys(task: Task, slot: int) -> tuple[str, str]:
     return names.denied_tag(qualifier, slot), names.denied_way_in_tag(qualifier, slot)
 
 
+def _exempt(task: Task) -> bool:
+    """Tell whether policy leaves Systems Manager open as the investigators' way in."""
+    return bool(task.options.get("ssm", "deny") == "exempt")
+
+
 def _tags(task: Task, slot: int) -> list[dict[str, str]]:
     """Return the tags to write: the second denies Systems Manager too, unless it is the investigators' way in."""
-    keys = _keys(task, slot)[:1] if task.options.get("ssm", "deny") == "exempt" else _keys(task, slot)
+    keys = _keys(task, slot)[:1] if _exempt(task) else _keys(task, slot)
     return [{"Key": key, "Value": task.member.target.arn} for key in keys]
 
 
@@ -208,7 +214,20 @@ def _deny(task: Task, role: str, facts: RoleFacts | Exception) -> tuple[int | No
             ),
         ]
     )
-    return slot, parts
+    return slot, [*parts, *_way_in_denied(task, role, facts)]
+
+
+def _way_in_denied(task: Task, role: str, facts: RoleFacts) -> list[Part]:
+    """Name the tags by which earlier turns deny the way in that policy leaves open by now; only people open it."""
+    keys = [names.denied_way_in_tag(task.member.qualifier, slot) for slot in _SLOTS]
+    stale = [key for key in keys if facts.tags.get(key) == task.member.target.arn]
+    if not _exempt(task) or not stale:
+        return []
+    reason = (
+        f"denied by tag {', '.join(stale)} of an earlier turn, and containment takes no denial back: take the tag away "
+        "to let investigators in"
+    )
+    return [Part(f"{role}: way in by Systems Manager", StepOutcome.FAILED, reason, WAY_IN_DENIED)]
 
 
 def _hold(task: Task, role: str, facts: RoleFacts) -> Hold | Part:

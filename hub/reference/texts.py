@@ -189,7 +189,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="The host's tags are taken away; the policy by the last host that needs it, unless it was there before "
         "the first.",
         cannot="A host without a profile, or a profile without a role: skipped. Roles in Cordon's own path are left "
-        "alone. Requests that a service makes on the role's behalf.",
+        "alone. Requests that a service makes on the role's behalf. Where an earlier turn denied Systems Manager too, "
+        "and policy says `ssm: exempt` by now, the tag stays: that is a gap, and names the tag to take away.",
         leaves=(verdict.RESIDUAL_CHAINED, verdict.RESIDUAL_PODS),
         takes_away=(verdict.RESIDUAL_ROLE,),
     ),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from functions.incident.model import Incident, StepResult
+from hub.policy.publish import publish
 from hub.simulation.world_spec import Profile
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
@@ -52,6 +53,15 @@ def contain(stage: Stage, *hosts: str) -> list[Incident]:
     return [by_host[host] for host in hosts]
 
 
+def contain_under(stage: Stage, bundle: bytes) -> Incident:
+    """Publish another policy, and contain the host again under it, once whoever died at it can be taken over."""
+    hub = stage.hub()
+    publish(hub.clients.hub("s3"), hub.clients.hub("dynamodb"), stage.deployment.settings, bundle)
+    stage.simulation.clock.sleep(stage.deployment.settings.lease_seconds + 1)
+    (incident,) = contain(stage, INSTANCE)
+    return incident
+
+
 def step(incident: Incident, name: str = "identity") -> StepResult:
     (found,) = [each for each in incident.steps if each.name == name]
     return found
@@ -79,6 +89,27 @@ def test_the_way_in_by_systems_manager_is_left_where_policy_says_so() -> None:
     with staged(rules("ssm: exempt"), instance(profile=WEB)) as stage:
         contain(stage, INSTANCE)
         assert role(stage) == denied(INSTANCE, ssm=False)
+
+
+def test_a_way_in_that_an_earlier_turn_denied_is_a_named_gap_until_somebody_opens_it() -> None:
+    with staged(rules(), instance(profile=WEB), faults=["ec2:CreateTags=InternalError"]) as stage:
+        stage.hand_over(asff(C2))
+        assert stage.incident.state == "partial"
+        stage.meet()
+        incident = contain_under(stage, rules("ssm: exempt"))
+        assert role(stage) == denied(INSTANCE)
+        assert step(incident).error == "WayInDenied"
+        assert told(incident) == (
+            "failed: web: way in by Systems Manager: denied by tag cordon-denied-ssm-1 of an earlier turn, and "
+            "containment takes no denial back: take the tag away to let investigators in"
+        )
+        assert incident.state == "partial"
+        stage.visitor("iam").untag_role(RoleName="web", TagKeys=["cordon-denied-ssm-1"])
+        stage.deliver(asff(C2, finding="f" * 32))
+        assert told(stage.incident) == "done: "
+        assert role(stage) == denied(INSTANCE, ssm=False)
+        assert left(stage.deployment.release(incident.id)) == []
+        assert role(stage) == AS_IT_BEGAN
 
 
 @pytest.mark.parametrize("first", [0, 1])
