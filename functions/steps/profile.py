@@ -19,7 +19,7 @@ from functions.aws import errors
 from functions.aws.command import aws_command
 from functions.context import MemberCredentials
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
-from functions.steps import identity
+from functions.steps import identity, sessions
 from functions.steps.grant import ONE_INSTANCE, Grant, reads
 from functions.steps.host import Host
 from functions.steps.opt_in import enter, no_way_in, using
@@ -226,6 +226,6 @@ STEP = Step(
     revert=revert,
     within=identity.NAME,
     on=_on,
-    after=(identity.NAME,),
+    after=(identity.NAME, sessions.NAME),
     identity_grants=IDENTITY_GRANTS,
 )

@@ -22,7 +22,7 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.steps import identity
 from functions.steps.grant import Grant
 from functions.steps.host import Host
-from functions.steps.iam import INSTANCE_ROLE_GRANT, InstanceRole, gone, instance_role
+from functions.steps.iam import INSTANCE_ROLE_GRANT, gone, instance_role
 from functions.steps.opt_in import enter, no_way_in, using
 from functions.steps.step import (
     Member,
@@ -39,6 +39,7 @@ from functions.steps.step import (
 
 NAME = "sessions"
 INLINE, REVOKED = "denied", "revoked"
+PURPOSES = (INLINE, REVOKED)
 EVERY_HOST = "it hits every host that runs as this role"
 
 _ANY_ROLE = (
@@ -58,39 +59,52 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """The host's role, the way in, and when sessions end that were given out before."""
+    """The roles to deny, the way in, and when sessions end that were given out before.
 
-    role: InstanceRole
+    ``roles`` are those of earlier turns and the host's own; ``why`` says why there is none of its own.
+    """
+
+    roles: tuple[str, ...]
+    why: str
     way_in: MemberCredentials | Exception
     now: str
 
 
 def explore(task: Task) -> Explored | Exception:
-    """Find the host's role, and whether the account has the opt-in role."""
+    """Find the host's role, beside those that the baseline has, and whether the account has the opt-in role.
+
+    Once the profile is swapped the host runs as Cordon's own role, and the baseline alone knows whose credentials are
+    out.
+    """
     entering = task.member.pool.start(partial(enter, task.member))
     try:
-        role = instance_role(task.member, task.host)
+        own = instance_role(task.member, task.host)
     except UnobservedError as error:
         entering.exception()
         return error
     now = task.member.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Explored(role, entering.result(), now)
+    roles = dict.fromkeys([*task.section.get("roles", {}), *([own.name] if own.name else [])])
+    return Explored(tuple(roles), own.why, entering.result(), now)
 
 
 def baseline(host: Host, observed: Any) -> Section:
-    """Keep the role, and the time before which sessions are denied: what is written can be told by it later."""
+    """Keep the roles, and the time before which sessions are denied: what is written can be told by it later.
+
+    A role that can't be reached just now is kept too: by the next try the profile may have been swapped.
+    """
     del host
     if isinstance(observed, Exception):
         raise observed
-    if observed.role.name is None or isinstance(observed.way_in, Exception):
+    if isinstance(observed.way_in, Exception) and not errors.transient(observed.way_in):
         return {"roles": {}}
-    return {"roles": {observed.role.name: {"before": observed.now}}}
+    return {"roles": {role: {"before": observed.now} for role in observed.roles}}
 
 
 def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
     """Keep the same of a role that could be reached only now."""
-    roles = baseline(host, observed)["roles"]
-    return (next(iter(roles)), {"roles": roles}) if roles and not roles.keys() <= section["roles"].keys() else None
+    kept: Mapping[str, Any] = baseline(host, observed)["roles"]
+    new = {role: each for role, each in kept.items() if role not in section["roles"]}
+    return (next(iter(new)), {"roles": new}) if new else None
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
@@ -105,21 +119,13 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Write the policies that policy asks for on the host's role."""
+    """Write the policies that policy asks for on each role."""
     if isinstance(prepared.way_in, Exception):
         return conclude(NAME, [no_way_in("the opt-in role", prepared.way_in)], {})
-    role = prepared.role.name
-    if role is None:
-        return conclude(NAME, [], {}, nothing=prepared.role.why)
-    before = task.section["roles"][role]["before"]
-    iam = task.member.client("iam")
+    if not prepared.roles:
+        return conclude(NAME, [], {}, nothing=prepared.why)
     calls = [
-        partial(
-            attempt,
-            _part(role, purpose),
-            partial(using, prepared.way_in, partial(iam.put_role_policy, **_parameters(task, role, purpose, before))),
-        )
-        for purpose in _wanted(task)
+        partial(_write, task, prepared.way_in, role, purpose) for role in prepared.roles for purpose in _wanted(task)
     ]
     parts = [_told(part) for part in task.member.pool.all(calls)]
     return conclude(NAME, parts, {"purposes": _wanted(task)})
@@ -147,18 +153,21 @@ def verify(task: Task, result: StepResult) -> StepResult:
 
 
 def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Take this incident's policies away, where they say what it wrote."""
+    """Take this incident's policies away, where they say what it wrote.
+
+    Both are looked for, whatever the last try says it wrote: an earlier one may have died, under another policy.
+    """
     del now
     roles: Mapping[str, Mapping[str, str]] = task.section["roles"]
     if not roles:
         return ()
-    way_in = enter(task.member)
+    way_in, said = enter(task.member), result.receipt.get("purposes", PURPOSES)
     items = [
-        _withdraw(task, way_in, role, purpose, kept["before"])
+        _withdraw(task, way_in, role, purpose, kept["before"], said=purpose in said)
         for role, kept in roles.items()
-        for purpose in result.receipt.get("purposes", (INLINE, REVOKED))
+        for purpose in PURPOSES
     ]
-    return tuple(items)
+    return tuple(item for item in items if item is not None)
 
 
 def _on(options: Mapping[str, Any]) -> bool:
@@ -172,6 +181,12 @@ def _wanted(task: Task) -> list[str]:
 
 def _part(role: str, purpose: str) -> str:
     return f"{role}: {purpose}"
+
+
+def _write(task: Task, way_in: MemberCredentials, role: str, purpose: str) -> Part:
+    parameters = _parameters(task, role, purpose, task.section["roles"][role]["before"])
+    put = partial(task.member.client("iam").put_role_policy, **parameters)
+    return attempt(_part(role, purpose), partial(using, way_in, put))
 
 
 def _told(part: Part) -> Part:
@@ -223,8 +238,10 @@ def _not_so(what: str, found: Document | Exception | None) -> Part:
     return Part(what, StepOutcome.FAILED, reason, "NotInEffect", transient=True)
 
 
-def _withdraw(task: Task, way_in: MemberCredentials | Exception, role: str, purpose: str, before: str) -> RestoredItem:
-    """Delete one policy if it is there and ours."""
+def _withdraw(
+    task: Task, way_in: MemberCredentials | Exception, role: str, purpose: str, before: str, *, said: bool
+) -> RestoredItem | None:
+    """Delete one policy if it is there and ours; None where it is not there, and nobody ``said`` that it was."""
     member, what = task.member, f"{role}: {_name(task.member, purpose)}"
     parameters = {"RoleName": role, "PolicyName": _name(member, purpose)}
     command = aws_command("iam", "DeleteRolePolicy", parameters, member.target.region)
@@ -235,7 +252,7 @@ def _withdraw(task: Task, way_in: MemberCredentials | Exception, role: str, purp
     if isinstance(found, Exception):
         return RestoredItem(NAME, what, restored=False, reason=errors.message(found), retry=True, command=command)
     if found is None:
-        return RestoredItem(NAME, what, restored=True, reason="found as it was")
+        return RestoredItem(NAME, what, restored=True, reason="found as it was") if said else None
     # What policy says about Systems Manager may have changed since.
     if found not in [_written(member, purpose, before, exempt=exempt) for exempt in (True, False)]:
         reason = "it says something that Cordon did not write"

@@ -213,9 +213,10 @@ STEP_TEXTS: Mapping[str, StepText] = {
         "need of a free tag; `revoke_sessions` denies every session of the role from before the incident, **on every "
         "host that runs as this role**, until it is renewed.",
         on={"inline": True},
-        baseline="The role, and the time before which sessions are denied.",
+        baseline="The role, and the time before which sessions are denied. It counts by a further try, once the "
+        "profile is swapped.",
         verify="The policies are read back.",
-        release="Both policies are deleted, by the opt-in role, if they still say what Cordon wrote.",
+        release="Both policies are looked for and deleted, by the opt-in role, if they still say what Cordon wrote.",
         cannot="Without the opt-in role in the account it is skipped.",
     ),
     "profile": StepText(

@@ -7,12 +7,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from functions.steps import sessions
+from functions.steps.host import Host
 from hub.simulation.world_spec import Organization
+from tests.finding.findings import asff
+from tests.intake.policies import C2
 from tests.stage import ACCOUNT, INSTANCE, instance, staged
-from tests.steps.test_identity import AS_IT_BEGAN, OTHERS, WEB, arn, contain, denied, left, role, rules, step, told
+from tests.steps.test_identity import (
+    AS_IT_BEGAN,
+    OTHERS,
+    WEB,
+    arn,
+    contain,
+    contain_under,
+    denied,
+    left,
+    role,
+    rules,
+    step,
+    told,
+)
 
 WITH_ROLE = Organization(identity_role=True)
+HOST = Host(INSTANCE, "running", None, None, spot=False, tags={}, interfaces=(), volumes=())
 NOT_DEPLOYED = "the opt-in role identity is not deployed in this account"
 
 
@@ -51,6 +70,29 @@ def test_an_inline_policy_that_says_something_else_is_left_to_its_writer() -> No
         assert (what, reason) == (f"web: {name}", "it says something that Cordon did not write")
         assert command.startswith("aws iam delete-role-policy --role-name web")
         assert set(role(stage)["inline"]) == {name}
+
+
+def test_a_policy_that_an_earlier_try_left_is_taken_away_though_the_last_one_did_not_ask_for_it() -> None:
+    bundle = rules("inline: true, revoke_sessions: true")
+    faults = ["iam:GetRolePolicy=crash-before*5"]
+    with staged(bundle, instance(profile=WEB), organization=WITH_ROLE, faults=faults) as stage:
+        stage.hand_over(asff(C2))
+        stage.meet()
+        incident = contain_under(stage, rules("inline: true"))
+        names = {f"cordon-{incident.id}-denied", f"cordon-{incident.id}-revoked"}
+        assert step(incident, "sessions").receipt == {"purposes": ["denied"]}
+        assert set(role(stage)["inline"]) == names
+        released = stage.deployment.release(incident.id)
+        assert role(stage) == AS_IT_BEGAN
+        assert {item.what for item in released.release if item.step == "sessions"} == {f"web: {name}" for name in names}
+
+
+def test_a_policy_that_was_never_asked_for_is_not_told_of() -> None:
+    with staged(rules("inline: true"), instance(profile=WEB), organization=WITH_ROLE) as stage:
+        (incident,) = contain(stage, INSTANCE)
+        released = stage.deployment.release(incident.id)
+        told_of = [item.what for item in released.release if item.step == "sessions"]
+        assert told_of == [f"web: cordon-{incident.id}-denied"]
 
 
 def test_the_inline_denial_stands_in_for_a_slot() -> None:
@@ -100,6 +142,25 @@ def test_who_dies_half_way_is_resumed(fault: str) -> None:
         assert role(stage)["tags"]["cordon-denied-1"] == arn()
         ((what, _, _),) = left(stage.deployment.release(incident.id))
         assert (what, role(stage)) == ("instance profile", AS_IT_BEGAN)
+
+
+def test_policies_that_failed_beside_the_swap_are_written_on_the_role_that_the_host_had() -> None:
+    bundle = rules("profile: swap, inline: true, revoke_sessions: true")
+    faults = ["iam:PutRolePolicy=ServiceFailure*8"]
+    with staged(bundle, instance(profile=WEB), organization=WITH_ROLE, faults=faults) as stage:
+        (incident,) = contain(stage, INSTANCE)
+        assert stage.host()["profile"] == "cordon-quarantined"
+        assert told(incident, "sessions") == "done: "
+        assert set(role(stage)["inline"]) == {f"cordon-{incident.id}-denied", f"cordon-{incident.id}-revoked"}
+        ((what, _, _),) = left(stage.deployment.release(incident.id))
+        assert (what, role(stage)) == ("instance profile", AS_IT_BEGAN)
+
+
+@pytest.mark.parametrize(("code", "kept"), [("Throttling", {"web"}), ("AccessDenied", set())])
+def test_a_role_is_kept_although_it_can_not_be_reached_just_now(code: str, kept: set[str]) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "AssumeRole")
+    explored = sessions.Explored(("web",), "", error, "2026-03-02T10:28:00.000Z")
+    assert set(sessions.baseline(HOST, explored)["roles"]) == kept
 
 
 def test_without_the_opt_in_role_nothing_is_half_done() -> None:
