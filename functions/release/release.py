@@ -25,17 +25,20 @@ from functions.intake.hub import Hub
 from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
-from functions.steps import isolate
+from functions.steps import identity, isolate, profile, sessions
 from functions.steps.host import Host, describe
-from functions.steps.registry import BACK_INTO_SERVICE, release_actions, released_in_order
+from functions.steps.registry import BACK_INTO_SERVICE, STEPS, release_actions, released_in_order
 from functions.steps.step import Member, Section, Step, Task
 
-WITHHELD = "not brought back into service while the network is not as it was"
+WITHHELD = "not brought back into service while the network, the role or the profile is not as it was"
 _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
 _GONE_WITH_IT = frozenset(
     {"capture", "expire", "isolate", "profile", "protect", "quarantine", "scaling", "snapshot", "targets"}
 )
 """Steps that change nothing that outlives the host. A role, a user, a network ACL, an open group do."""
+
+_NETWORK = frozenset(step.name for step in STEPS if isolate.NAME in {step.name, step.within})
+_CREDENTIALS = frozenset({identity.NAME, sessions.NAME})
 
 
 class ReleaseError(Exception):
@@ -134,20 +137,31 @@ def _restore(member: Member, found: Host | None, record: Incident) -> tuple[Rest
     now = found or Host(
         record.target.instance, "terminated", None, None, spot=False, tags={}, interfaces=(), volumes=()
     )
-    network = {step.name for step in released_in_order() if isolate.NAME in {step.name, step.within}}
     items: list[RestoredItem] = [_GONE] if gone else []
     for step in released_in_order():
         if gone and step.name in _GONE_WITH_IT:
             continue
         section = section_of(record.baseline, step.name)
         bringing_back = step.name in BACK_INTO_SERVICE and section is not None and any(section.values())
-        if bringing_back and any(isolate.not_as_it_was(item) for item in items if item.step in network):
-            # Without its network it fails its health check, and Auto Scaling would end it.
+        if bringing_back and any(_unfit(item) for item in items):
             items.append(RestoredItem(step.name, step.name, restored=False, reason=WITHHELD, retry=True))
         elif section is not None:
             unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")
             items.extend(_revert(step, member, now, section, results.get(step.name, unsaid)))
     return tuple(items)
+
+
+def _unfit(item: RestoredItem) -> bool:
+    """Tell whether an item leaves the host unfit for service.
+
+    Without its network, or with credentials that may do nothing, it fails its health check, and Auto Scaling would end
+    it.
+    """
+    if item.step in _NETWORK:
+        return isolate.not_as_it_was(item)
+    if item.step == profile.NAME:
+        return profile.not_as_it_was(item)
+    return item.step in _CREDENTIALS and not item.restored and item.retry
 
 
 def _revert(step: Step, member: Member, now: Host, section: Section, result: StepResult) -> tuple[RestoredItem, ...]:

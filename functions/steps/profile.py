@@ -38,6 +38,8 @@ from functions.steps.step import (
 NAME = "profile"
 WHAT = "instance profile"
 
+_ANOTHER = "found as "
+"""How an item's reason begins where somebody put on a profile that is neither Cordon's nor the host's own."""
 _NO_PROFILE = "the host has no instance profile"
 _ASSOCIATED = ("associating", "associated")
 _QUARANTINED = "{qualifier}/{qualifier}-quarantined"
@@ -181,8 +183,16 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     command = aws_command("ec2", "ReplaceIamInstanceProfileAssociation", parameters, task.member.target.region)
     reason = f"it was {before}; putting it back takes the right to pass its role, which Cordon doesn't have"
     if found.profile != _quarantined(task.member):
-        reason = f"found as {found.profile}, which Cordon did not set; it was {before}"
+        reason = f"{_ANOTHER}{found.profile}, which Cordon did not set; it was {before}"
     return (RestoredItem(NAME, WHAT, restored=False, reason=reason, command=command),)
+
+
+def not_as_it_was(item: RestoredItem) -> bool:
+    """Tell whether an item of a release leaves the host with Cordon's profile, with none, or with nobody knows which.
+
+    A profile that somebody else chose is theirs to answer for.
+    """
+    return not item.restored and not item.reason.startswith(_ANOTHER)
 
 
 def _on(options: Mapping[str, Any]) -> bool:

@@ -51,9 +51,9 @@ STEP_TEXTS: Mapping[str, StepText] = {
         "MinSize forbids that, a replacement is let come, and the step says so.",
         baseline="The group, the state in it, and protection from scale-in.",
         verify="The state is read back: on its way out of service, or out of the group.",
-        release="Last of all, once the host is no longer isolated: standby is left, or the host is attached again with "
-        "its protection from scale-in. A replacement stays. Where the MaxSize has no room, or the host doesn't run, "
-        "the command for it is named.",
+        release="Last of all, once the host is no longer isolated, its role no longer denied and its profile its own: "
+        "standby is left, or the host is attached again with its protection from scale-in. A replacement stays. Where "
+        "the MaxSize has no room, or the host doesn't run, the command for it is named.",
         asks="where more members than the policy's share of the group would be out of it at once "
         "(`limits.scaling_group_share`). One always may.",
         cannot="A member that is not in service can't leave; one that is on its way there is asked again by a further "
@@ -67,8 +67,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
         off={"targets": "keep"},
         baseline="Every registration: target group, id or address, port and zone.",
         verify="The targets are read back: draining, or no longer there.",
-        release="Registered again with the same port, after the network is as it was, where it isn't registered. For a "
-        "target group that is gone the command is named.",
+        release="Registered again with the same port, where it isn't registered, once the network, the role and the "
+        "profile are as they were. For a target group that is gone the command is named.",
         asks="where the host is the last healthy target of a target group, unless policy says `last_healthy_target: "
         "enforce`.",
         cannot="Target groups in another Region or VPC; a Lambda function as a target. Classic load balancers.",
@@ -226,7 +226,9 @@ STEP_TEXTS: Mapping[str, StepText] = {
         on={"profile": "swap"},
         baseline="The profile.",
         verify="The profile is read back.",
-        release="The profile and the command are named: no role of Cordon's may give a host any other role.",
+        release="The profile and the command are named: no role of Cordon's may give a host any other role. Until "
+        "somebody has typed it a host of a scaling group or a target group stays out of service and its incident is "
+        "`releasing`: then the release is run again.",
         cannot="A host without a profile: skipped. Without the opt-in role in the account: skipped.",
     ),
     "capture": StepText(

@@ -13,12 +13,12 @@ from functions.incident.model import RestoredItem, State
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from functions.release.release import WITHHELD, ReleaseError
-from hub.simulation.world_spec import Eni, ScalingGroup
+from hub.simulation.world_spec import Eni, Organization, Profile, ScalingGroup, TargetGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff, native
 from tests.intake.policies import C2, policy
 from tests.release.shapes import SHAPES, facts
-from tests.stage import INSTANCE, REGION, TARGET, Stage, instance
+from tests.stage import INSTANCE, REGION, TARGET, Stage, instance, staged
 
 SWAP = "ModifyNetworkInterfaceAttribute"
 HOST = instance(enis=(Eni(("app", "db")), Eni(("web",))), volumes=2, tags={"status": "live"})
@@ -190,6 +190,79 @@ def test_the_network_comes_back_before_the_host_goes_into_service(simulated: Sim
     # The primary interface last: whoever looks at the host by it sees it whole.
     swapped = [call["parameters"]["NetworkInterfaceId"] for call in made[:2]]
     assert swapped == [eni["id"] for eni in reversed(stage.host()["enis"])]
+
+
+MEMBER = instance(
+    profile=Profile("web-profile", "web"),
+    scaling_group=ScalingGroup("web", min=0),
+    target_groups=(TargetGroup("web", 8080),),
+)
+
+
+def swapped(options: str = "profile: swap") -> tuple[bytes, dict[str, Any]]:
+    """Return a policy that takes the opt-in role, with what else the stage needs for it."""
+    steps = f"steps: {{scaling: {{leave: standby}}, identity: {{{options}}}}}"
+    bundle = policy(f"last_healthy_target: enforce\n{steps}\n")
+    return bundle, {"organization": Organization(identity_role=True)}
+
+
+def put_on(stage: Stage, profile: str) -> None:
+    """Swap the host's profile as a person would who may pass its role."""
+    ec2 = stage.visitor()
+    (now,) = ec2.describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"]
+    association = now["AssociationId"]
+    ec2.replace_iam_instance_profile_association(AssociationId=association, IamInstanceProfile={"Name": profile})
+
+
+def in_service(stage: Stage) -> tuple[str, list[str]]:
+    """Return the host's state in its scaling group, and the target groups that have it."""
+    groups = stage.simulation.world()["target_groups"]
+    registered = [each["name"] for each in groups if INSTANCE in {target["id"] for target in each["targets"]}]
+    return lifecycle(stage), registered
+
+
+def test_a_host_that_wears_cordons_profile_stays_out_of_service_until_somebody_swaps_it() -> None:
+    """With a role that may do nothing it would fail its health check, and Auto Scaling would end it."""
+    bundle, organization = swapped()
+    with staged(bundle, MEMBER, **organization) as stage:
+        before = stage.host()
+        stage.deliver(asff(C2))
+        left = release(stage)
+        assert {what: item.reason for what, item in left.items() if item.step != "profile"} == {
+            "scaling": WITHHELD,
+            "targets": WITHHELD,
+        }
+        assert left["instance profile"].command.startswith("aws ec2 replace-iam-instance-profile-association")
+        assert (stage.incident.state, in_service(stage)) == (State.RELEASING, ("Standby", []))
+        assert set(release(stage)) == set(left)
+        put_on(stage, "web-profile")
+        assert release(stage) == {}
+        assert (stage.incident.state, in_service(stage)) == (State.RELEASED, ("InService", ["web"]))
+        assert stage.host() == before
+
+
+def test_a_host_goes_into_service_with_a_profile_that_somebody_chose() -> None:
+    bundle, organization = swapped()
+    with staged(bundle, MEMBER, **organization) as stage:
+        stage.deliver(asff(C2))
+        stage.visitor("iam").create_instance_profile(InstanceProfileName="repaired")
+        put_on(stage, "repaired")
+        assert set(release(stage)) == {"instance profile"}
+        assert (stage.incident.state, in_service(stage)) == (State.RELEASED, ("InService", ["web"]))
+
+
+@pytest.mark.parametrize("operation", ["UntagRole", "DetachRolePolicy", "DeleteRolePolicy"])
+def test_a_host_whose_role_is_still_denied_stays_out_of_service(operation: str) -> None:
+    bundle, organization = swapped("inline: true")
+    with staged(bundle, MEMBER, **organization) as stage:
+        stage.deliver(asff(C2))
+        stage.meet(f"iam:{operation}=ServiceFailure")
+        left = release(stage)
+        assert (left["scaling"].reason, left["targets"].reason) == (WITHHELD, WITHHELD)
+        assert (stage.incident.state, in_service(stage)) == (State.RELEASING, ("Standby", []))
+        stage.meet()
+        assert release(stage) == {}
+        assert (stage.incident.state, in_service(stage)) == (State.RELEASED, ("InService", ["web"]))
 
 
 def devices(stage: Stage) -> dict[str, str]:
