@@ -118,8 +118,9 @@ class Step:
                the step whose options switch this one on, and how they do; without ``within`` its own options do
     after      names of the steps that must have ended, in whatever way, or have let pass, before this one changes
                anything; ``patience``: for how many seconds it waits for each, None for ever
-    observe    member                 -> what is there now (reads that need no knowledge of the host); None where what
-                                         there is to know comes with the host
+    observe    member                 -> what is there now (reads that need no knowledge of the host), or a future of
+                                         it, where looking at the host is not to wait; None where what there is to know
+                                         comes with the host
     explore    task                   -> the same where it takes the host's description first; then the section is
                                          written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +28,9 @@ from functions.steps.step import Member, Section, Step, Task, attempt, conclude,
 NAME = "targets"
 GROUPS_PART = "target groups"
 ANY_GROUP = "(each target group that the host is in)"
+
+PLAN_SECONDS = 2.0
+"""How long a plan waits for the target groups. One that is acted on is drawn up when all is done."""
 
 _BY_ID, _BY_ADDRESS = "instance", "ip"
 _NOT_THERE = ("draining",)
@@ -85,8 +89,13 @@ class Found:
     gaps: tuple[Part, ...] = ()
 
 
-def observe(member: Member) -> tuple[TargetGroup, ...] | Exception:
-    """Read every target group of the Region, or return the error that this raised."""
+def observe(member: Member) -> Future[tuple[TargetGroup, ...] | Exception]:
+    """Start to read every target group of the Region, and wait for nothing: whoever looks at the host goes on."""
+    return member.pool.start(partial(_every_group, member))
+
+
+def _every_group(member: Member) -> tuple[TargetGroup, ...] | Exception:
+    """Return every target group of the Region, or the error that reading them raised."""
     client = member.client("elbv2")
     found: list[TargetGroup] = []
     marker: dict[str, str] = {}
@@ -106,10 +115,11 @@ def observe(member: Member) -> tuple[TargetGroup, ...] | Exception:
 
 def explore(task: Task) -> Found:
     """List the targets of every target group of the host's VPC; what can't be read is told and stops nothing."""
-    if isinstance(task.observed, Exception):
-        return Found(gaps=(failed_part(GROUPS_PART, task.observed),))
+    found = task.observed if isinstance(task.observed, Exception) else task.observed.result()
+    if isinstance(found, Exception):
+        return Found(gaps=(failed_part(GROUPS_PART, found),))
     # An address means this host only within its own VPC: elsewhere the same address is another host's.
-    groups = _groups(task)
+    groups = _groups(task.host, found)
     read = _health(task.member, [group.arn for group in groups])
     registered: list[Registration] = []
     alone: list[str] = []
@@ -145,8 +155,17 @@ def further(host: Host, observed: Any, section: Section) -> tuple[str, Section] 
 
 
 def plan(task: Task) -> tuple[PlannedCall, ...]:
-    """Return the call for each target group that the host turns out to be in, where there may be one."""
-    if isinstance(task.observed, Exception) or not _groups(task):
+    """Return the call for each target group that the host turns out to be in, where there may be one.
+
+    There may be where the target groups take longer to read than a plan waits for them.
+    """
+    if isinstance(task.observed, Exception):
+        return ()
+    try:
+        found = task.observed.result(timeout=PLAN_SECONDS)
+    except TimeoutError:
+        found = None
+    if isinstance(found, Exception) or (found is not None and not _groups(task.host, found)):
         return ()
     parameters = {"TargetGroupArn": ANY_GROUP, "Targets": [{"Id": task.host.id}]}
     return (PlannedCall(NAME, "DeregisterTargets", parameters, "elbv2"),)
@@ -197,8 +216,8 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     return tuple(item for items in task.member.pool.all(work) for item in items)
 
 
-def _groups(task: Task) -> list[TargetGroup]:
-    return [each for each in task.observed if each.vpc == task.host.vpc and each.kind in (_BY_ID, _BY_ADDRESS)]
+def _groups(host: Host, found: Iterable[TargetGroup]) -> list[TargetGroup]:
+    return [each for each in found if each.vpc == host.vpc and each.kind in (_BY_ID, _BY_ADDRESS)]
 
 
 def _health(member: Member, arns: Sequence[str]) -> dict[str, list[Mapping[str, Any]] | Exception]:

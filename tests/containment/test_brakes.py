@@ -68,6 +68,31 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monke
     assert closed(stage) == [True, True]
 
 
+def test_a_slow_list_of_target_groups_holds_nobody_up(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = threading.Event()
+    in_time: list[bool] = []
+    every_group = targets._every_group  # noqa: SLF001 - what it asks of ELB takes long here
+
+    def slow(who: Any) -> Any:
+        in_time.append(swapped.wait(10))
+        return every_group(who)
+
+    def verify(*arguments: Any) -> Any:
+        swapped.set()
+        return isolate.verify(*arguments)
+
+    monkeypatch.setattr(contain, "BRAKE_SECONDS", 0.05)
+    monkeypatch.setattr(targets, "_every_group", slow)
+    late = dataclasses.replace(isolate.STEP, verify=verify)
+    monkeypatch.setattr(turn, "STEPS", tuple(late if each.name == "isolate" else each for each in STEPS))
+    stage = simulated(LAST)
+    stage.deliver(asff(C2))
+    assert in_time == [True], "isolation waited for the target groups"
+    assert closed(stage) == [True, True]
+    (target_group,) = stage.simulation.world()["target_groups"]
+    assert target_group["targets"] == []
+
+
 def test_a_scaling_group_that_answers_late_holds_nobody_up(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:

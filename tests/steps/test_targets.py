@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+from concurrent.futures import Future
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -178,11 +179,25 @@ def test_one_is_gone_and_one_is_as_it_was(simulated: Simulated) -> None:
     assert stage.calls("RegisterTargets") == []
 
 
+def test_a_plan_waits_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "PLAN_SECONDS", 0.01)
+    host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
+    nobody: Any = None
+    assert len(targets.plan(Task(nobody, host, {}, Future(), {}, resumed=False))) == 1
+
+
+def read(groups: tuple[targets.TargetGroup, ...]) -> Future[tuple[targets.TargetGroup, ...]]:
+    """Return target groups as they are once they are read."""
+    done: Future[tuple[targets.TargetGroup, ...]] = Future()
+    done.set_result(groups)
+    return done
+
+
 def test_the_plan_stands_for_what_is_not_known_yet() -> None:
     host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
     nobody: Any = None
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "instance"),)
-    task = Task(nobody, host, {}, groups, {}, resumed=False)
+    task = Task(nobody, host, {}, read(groups), {}, resumed=False)
     (call,) = targets.plan(task)
     assert (call.service, call.operation) == ("elbv2", "DeregisterTargets")
     assert call.parameters == {"TargetGroupArn": targets.ANY_GROUP, "Targets": [{"Id": INSTANCE}]}
@@ -195,8 +210,9 @@ def test_every_page_of_target_groups_is_read() -> None:
         "further": {"TargetGroups": [_described("api")]},
     }
     client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])  # noqa: N803 - AWS's name
-    member: Any = SimpleNamespace(client=lambda _: client)
-    found = targets.observe(member)
+    member: Any = SimpleNamespace(client=lambda _: client, pool=Pool())
+    found = targets.observe(member).result()
+    member.pool.close()
     assert not isinstance(found, Exception)
     assert [each.name for each in found] == ["web", "api"]
 
@@ -214,6 +230,6 @@ def test_an_address_of_the_host_in_another_vpc_is_somebody_elses_in_its_own() ->
     member: Any = SimpleNamespace(client=lambda _: client, pool=Pool())
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "ip"),)
     host = hosts.host(interfaces=(hosts.interface(), elsewhere))
-    found = targets.explore(Task(member, host, {}, groups, {}, resumed=False))
+    found = targets.explore(Task(member, host, {}, read(groups), {}, resumed=False))
     member.pool.close()
     assert [each.id for each in found.registered] == ["10.0.0.1"]
