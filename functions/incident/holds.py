@@ -29,6 +29,9 @@ from functions.incident.items import dump, from_item, moment, shared_key, stamp,
 ROOM_TO_PUT_BACK = timedelta(seconds=60)
 """How long the last holder may take to put the thing back before others take it to have died."""
 
+ROOM_FOR_A_CALL = timedelta(seconds=50)
+"""How long one restoring call may take: four attempts of ten seconds (functions.aws.clients.CONFIG), and the pauses."""
+
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRIES = 12
 _PAUSE_SECONDS = 0.5
@@ -118,16 +121,37 @@ class Holds:
     def end(self, account: str, thing: str, incident: str) -> None:
         """Say that the last holder has put a thing back: whoever joins next finds it without an original.
 
-        Nothing is deleted: no function of the hub may delete what is in the table.
+        Nothing is deleted: no function of the hub may delete what is in the table. Raises HeldError where somebody has
+        joined since, because this took too long.
         """
-        stored = self._read(account, thing)
-        if stored is not None and stored.leaving == incident:
-            # Refused only where somebody has joined since, because this took too long.
-            self._write(account, thing, stored, {}, {})
+        for _ in range(_TRIES):
+            stored = self._read(account, thing)
+            if stored is None or (stored.leaving is None and not stored.holders):
+                return  # a write that timed out took effect
+            _refuse_others(stored, thing, incident)
+            if self._write(account, thing, stored, {}, {}):
+                return
+        raise HeldError(f"{thing} is being changed by many incidents at once")
 
-    def _over(self, stored: _Stored) -> bool:
+    def stay(self, account: str, thing: str, incident: str) -> None:
+        """Make sure that the last holder still keeps others out, for as long as one more call takes.
+
+        Raises HeldError where somebody has joined since, because putting the thing back took too long.
+        """
+        for _ in range(_TRIES):
+            stored = self._read(account, thing)
+            if stored is None:
+                raise HeldError(f"nobody holds on to {thing}")
+            _refuse_others(stored, thing, incident)
+            if not self._over(stored, within=ROOM_FOR_A_CALL):
+                return
+            if self._write(account, thing, stored, {}, stored.original, leaving=incident):
+                return
+        raise HeldError(f"{thing} is being changed by many incidents at once")
+
+    def _over(self, stored: _Stored, *, within: timedelta = timedelta()) -> bool:
         until = moment(stored.until)
-        return until is None or until < self._clock.now()
+        return until is None or until < self._clock.now() + within
 
     def _read(self, account: str, thing: str) -> _Stored | None:
         key = to_item(shared_key(account, thing))
@@ -176,6 +200,15 @@ class Holds:
                 raise
             return False
         return True
+
+
+def _refuse_others(stored: _Stored, thing: str, incident: str) -> None:
+    """Raise HeldError, naming the others, where this incident is not the one that is putting the thing back."""
+    if stored.leaving != incident:
+        others = (
+            ", ".join(sorted({*stored.holders, *([stored.leaving] if stored.leaving else [])})) or "another incident"
+        )
+        raise HeldError(f"{others} came to hold on to {thing} while this incident was putting it back")
 
 
 def merged(first: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.steps.grant import Conditions, Grant
 from functions.steps.host import Host
 from functions.steps.iam import INSTANCE_ROLE_GRANT, ROLE_GRANTS, RoleFacts, gone, instance_role, role_facts
-from functions.steps.shared import held, left, share_out
+from functions.steps.shared import held, left, restore_alone, share_out
 from functions.steps.step import (
     Member,
     Section,
@@ -339,7 +339,8 @@ def _detach(member: Member, role: str, original: Mapping[str, Any]) -> list[Rest
             return [RestoredItem(NAME, role, restored=True, reason="the role no longer exists")]
         return [RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True)]
     if attached and not original.get("attached"):
-        return [restore(NAME, what, partial(iam.detach_role_policy, RoleName=role, PolicyArn=policy))]
+        detach = partial(iam.detach_role_policy, RoleName=role, PolicyArn=policy)
+        return [restore_alone(NAME, member, _thing(role), what, detach)]
     if not attached and original.get("attached"):
         command = _command(member, "AttachRolePolicy", {"RoleName": role, "PolicyArn": policy})
         reason = "it was attached before, and somebody else detached it"

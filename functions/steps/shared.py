@@ -13,7 +13,7 @@ from typing import Any
 from functions.aws import errors
 from functions.incident.holds import HeldError, Hold
 from functions.incident.model import Part, RestoredItem, StepOutcome
-from functions.steps.step import Member, failed_part
+from functions.steps.step import Member, failed_part, restore
 
 Original = Mapping[str, Any]
 
@@ -50,7 +50,8 @@ def share_out(
 ) -> list[RestoredItem]:
     """Let go of a thing, and put it back where nobody else holds on to it.
 
-    Whoever could not put it back keeps the right to: a further release comes here again.
+    Whoever could not put it back keeps the right to: a further release comes here again. Whoever took so long that
+    another incident came to hold on to it leaves the rest to that one, and says so.
     """
     account, items = member.target.account, list[RestoredItem]()
     try:
@@ -64,6 +65,19 @@ def share_out(
         if not any(item.retry for item in items):
             member.holds.end(account, thing, member.incident)
     except (HeldError, *errors.AwsError) as error:
-        reason = str(error) if isinstance(error, HeldError) else errors.message(error)
-        return [*items, RestoredItem(step, what, restored=False, reason=reason, retry=True)]
+        return [*items, _not_let_go(step, what, error)]
     return items
+
+
+def restore_alone(step: str, member: Member, thing: str, what: str, call: Callable[[], object]) -> RestoredItem:
+    """Make one restoring call of ``put_back``, unless another incident came to hold on to the thing meanwhile."""
+    try:
+        member.holds.stay(member.target.account, thing, member.incident)
+    except (HeldError, *errors.AwsError) as error:
+        return _not_let_go(step, what, error)
+    return restore(step, what, call)
+
+
+def _not_let_go(step: str, what: str, error: Exception) -> RestoredItem:
+    reason = str(error) if isinstance(error, HeldError) else errors.message(error)
+    return RestoredItem(step, what, restored=False, reason=reason, retry=True)

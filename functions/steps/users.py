@@ -22,7 +22,7 @@ from functions.steps import identity
 from functions.steps.grant import Grant
 from functions.steps.host import Host
 from functions.steps.iam import gone, pages
-from functions.steps.shared import held, left, share_out
+from functions.steps.shared import held, left, restore_alone, share_out
 from functions.steps.step import (
     Member,
     Section,
@@ -33,7 +33,6 @@ from functions.steps.step import (
     conclude,
     failed_part,
     read_back,
-    restore,
 )
 
 NAME = "users"
@@ -255,14 +254,15 @@ def _key_back(member: Member, user: str, key: str, now: str | None) -> RestoredI
         return RestoredItem(NAME, what, restored=False, reason="the key no longer exists")
     if now == _ACTIVE:
         return RestoredItem(NAME, what, restored=True, reason="found as it was")
-    return restore(NAME, what, partial(_set, member, user, key, _ACTIVE))
+    return restore_alone(NAME, member, _thing(user), what, partial(_set, member, user, key, _ACTIVE))
 
 
 def _group_back(member: Member, user: str, original: Mapping[str, Any], facts: UserFacts) -> RestoredItem:
     what, group = _group_part(user), names.restricted_group(member.qualifier)
     parameters = {"GroupName": group, "UserName": user}
     if facts.member and not original.get("member"):
-        return restore(NAME, what, partial(member.client("iam").remove_user_from_group, **parameters))
+        remove = partial(member.client("iam").remove_user_from_group, **parameters)
+        return restore_alone(NAME, member, _thing(user), what, remove)
     if not facts.member and original.get("member"):
         command = aws_command("iam", "AddUserToGroup", parameters, member.target.region)
         reason = "the user was in it before, and somebody else took it out"

@@ -73,10 +73,32 @@ def test_a_last_holder_that_died_is_taken_over_with_its_original(table: Table) -
     on.leave(ACCOUNT, ROLE, A)
     table.clock.sleep((ROOM_TO_PUT_BACK + timedelta(seconds=1)).total_seconds())
     assert join(on, B, attached=True).original == {"attached": False}
-    on.end(ACCOUNT, ROLE, A)  # too late: it is no longer the last
+    for too_late in (on.stay, on.end):
+        with pytest.raises(HeldError, match=f"^{B} came to hold on to {ROLE} while"):
+            too_late(ACCOUNT, ROLE, A)
     last = on.leave(ACCOUNT, ROLE, B)
     assert last is not None
     assert last.last
+
+
+def test_who_is_still_putting_it_back_is_given_room_for_another_call(table: Table) -> None:
+    on = table.holds
+    join(on, A)
+    on.leave(ACCOUNT, ROLE, A)
+    table.clock.sleep((ROOM_TO_PUT_BACK + timedelta(seconds=1)).total_seconds())
+    on.stay(ACCOUNT, ROLE, A)
+    with pytest.raises(HeldError):
+        join(on, B)
+    on.end(ACCOUNT, ROLE, A)
+    assert join(on, B, attached=True).original == {"attached": True}
+
+
+def test_an_end_that_timed_out_after_it_took_effect_has_ended(table_with: Tables) -> None:
+    on = table_with("dynamodb:PutItem=timeout-after*3").holds
+    join(on, A)
+    on.leave(ACCOUNT, ROLE, A)
+    on.end(ACCOUNT, ROLE, A)
+    assert join(on, B, attached=True).original == {"attached": True}
 
 
 def test_a_release_that_died_before_it_could_put_back_is_still_the_last(table: Table) -> None:

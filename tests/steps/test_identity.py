@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions.incident.holds import ROOM_TO_PUT_BACK, Holds
 from functions.incident.model import Incident, StepResult
 from hub.policy.publish import publish
 from hub.simulation.world_spec import Profile
@@ -51,6 +52,29 @@ def contain(stage: Stage, *hosts: str) -> list[Incident]:
         stage.deliver(asff(C2, finding=f"{number + 1:032x}", instances=[host]))
     by_host = {each.target.instance: each for each in stage.deployment.incidents()}
     return [by_host[host] for host in hosts]
+
+
+OTHER = "inc-1kjq1eaw0-bbbbbbbb"
+
+
+def join_while_slow(stage: Stage, patch: pytest.MonkeyPatch, thing: str, at: str) -> None:
+    """Have another incident hold on to a thing that took too long to put back: after ``leave``, or at ``end``."""
+    given = getattr(Holds, at)
+
+    def slow(on: Holds, account: str, which: str, incident: str) -> Any:
+        def joined() -> None:
+            if which == thing:
+                stage.simulation.clock.sleep(ROOM_TO_PUT_BACK.total_seconds() + 1)
+                on.join(account, thing, OTHER, {}, lambda _: 1)
+
+        if at == "end":
+            joined()
+            return given(on, account, which, incident)
+        hold = given(on, account, which, incident)
+        joined()
+        return hold
+
+    patch.setattr(Holds, at, slow)
 
 
 def contain_under(stage: Stage, bundle: bytes) -> Incident:
@@ -226,3 +250,22 @@ def test_a_release_that_did_not_end_is_run_again() -> None:
         stage.meet()
         assert stage.deployment.release(incident.id).state == "released"
         assert role(stage) == AS_IT_BEGAN
+
+
+def test_the_policy_stays_where_another_incident_came_while_the_release_was_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with staged(rules(), instance(profile=WEB)) as stage:
+        (incident,) = contain(stage, INSTANCE)
+        with monkeypatch.context() as patch:
+            join_while_slow(stage, patch, "role#web", "leave")
+            released = stage.deployment.release(incident.id)
+        assert role(stage)["attached"] == [DENIAL]
+        assert released.state == "releasing"
+        ((what, reason, _),) = left(released)
+        assert (what, reason) == (
+            "web: policy",
+            f"{OTHER} came to hold on to role#web while this incident was putting it back",
+        )
+        assert stage.deployment.release(incident.id).state == "released"
+        assert role(stage)["attached"] == [DENIAL]

@@ -13,7 +13,7 @@ from hub.simulation.world_spec import User
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR
 from tests.stage import ACCOUNT, INSTANCE, Stage, instance, staged
-from tests.steps.test_identity import OTHERS, contain, left, rules, step, told
+from tests.steps.test_identity import OTHER, OTHERS, contain, join_while_slow, left, rules, step, told
 
 ANN = User("ann", ACCOUNT, active_keys=2)
 RESTRICTED = {"groups": ["cordon-restricted"], "active_keys": 0}
@@ -147,3 +147,19 @@ def test_users_are_more_than_there_are_threads_and_all_restricted() -> None:
         stage.deliver(asff(C2))
         assert [user(stage, name) for name in many] == [RESTRICTED] * len(many)
         assert left(stage.deployment.release(stage.incident.id)) == []
+
+
+@pytest.mark.parametrize(("at", "now"), [("leave", RESTRICTED), ("end", FREE)])
+def test_another_incident_that_came_while_the_release_was_slow_is_named(
+    monkeypatch: pytest.MonkeyPatch, at: str, now: Mapping[str, Any]
+) -> None:
+    """What is not put back yet is left to the other one; what is put back already it may have found so."""
+    with staged(rules(), users=(ANN,)) as stage:
+        stage.deliver(naming())
+        with monkeypatch.context() as patch:
+            join_while_slow(stage, patch, "user#ann", at)
+            released = stage.deployment.release(stage.incident.id)
+        assert user(stage) == now
+        assert released.state == "releasing"
+        reasons = {reason for _, reason, _ in left(released)}
+        assert reasons == {f"{OTHER} came to hold on to user#ann while this incident was putting it back"}
