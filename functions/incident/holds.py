@@ -205,10 +205,9 @@ class Holds:
 def _refuse_others(stored: _Stored, thing: str, incident: str) -> None:
     """Raise HeldError, naming the others, where this incident is not the one that is putting the thing back."""
     if stored.leaving != incident:
-        others = (
-            ", ".join(sorted({*stored.holders, *([stored.leaving] if stored.leaving else [])})) or "another incident"
-        )
-        raise HeldError(f"{others} came to hold on to {thing} while this incident was putting it back")
+        others = sorted(each for each in {*stored.holders, stored.leaving} if each)
+        who = ", ".join(others) or "another incident"
+        raise HeldError(f"{who} came to hold on to {thing} while this incident was putting it back")
 
 
 def merged(first: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

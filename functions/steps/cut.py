@@ -212,7 +212,9 @@ def _moved(task: Task) -> list[Part]:
     """Tell of the addresses that the host no longer has."""
     has = network_acl.addresses_of(task.host)
     kept = dict.fromkeys(pair.partition(" ")[2] for pair in task.section["before"])
-    reason = "the host no longer has this address, so no entry is made for it"
+    reason = (
+        "the host no longer has this address, so no entry is made for it; any of an earlier try stays until release"
+    )
     return [Part(cidr, StepOutcome.SKIPPED, reason) for cidr in kept if cidr not in has]
 
 

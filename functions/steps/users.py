@@ -7,7 +7,7 @@ anybody by a tag, so such a user is told of and left to people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -109,7 +109,9 @@ def apply(task: Task, prepared: Any) -> StepResult:
     made = task.member.pool.lanes([partial(_restrict, task, user, facts) for user, facts in prepared.items()])
     parts = [part for _, told in made for part in told]
     receipt = {"users": [user for user, (is_held, _) in zip(prepared, made, strict=True) if is_held]}
-    return conclude(NAME, [*parts, *_let_alone(task), *_by_tag(task)], receipt, nothing="no IAM user is named")
+    return conclude(
+        NAME, [*parts, *_let_alone(task, prepared), *_by_tag(task)], receipt, nothing="no IAM user is named"
+    )
 
 
 def verify(task: Task, result: StepResult) -> StepResult:
@@ -138,10 +140,9 @@ def _named(task: Task) -> list[str]:
     return list(dict.fromkeys([*found, *(task.options.get("users") or ())]))
 
 
-def _let_alone(task: Task) -> list[Part]:
+def _let_alone(task: Task, restricted: Container[str]) -> list[Part]:
     """Tell of the users that only findings name whose own rules ask for less than what is being done."""
-    named = _named(task)
-    return [Part(_part(user), StepOutcome.SKIPPED, why) for user, why in task.users.items() if user not in named]
+    return [Part(_part(user), StepOutcome.SKIPPED, why) for user, why in task.users.items() if user not in restricted]
 
 
 def _by_tag(task: Task) -> list[Part]:

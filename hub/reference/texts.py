@@ -126,7 +126,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
     "cut": StepText(
         what="Denies each of the host's addresses, v4 and v6, in every network ACL of its VPC, before all other "
         "entries. An entry names the far end alone, so it is the other subnets that shut the host out: those of NAT "
-        "gateways, load balancers, endpoints and neighbours. Every connection across a subnet's edge ends at once.",
+        "gateways, load balancers, endpoints and neighbours. Every connection across another subnet's edge ends at "
+        "once.",
         on={"cut": True},
         baseline="For each ACL and address the entries that deny it already. Incidents that share an ACL hold on to it "
         "together, each with numbers of its own.",

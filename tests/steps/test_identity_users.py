@@ -141,6 +141,16 @@ def test_a_release_that_did_not_end_is_run_again() -> None:
         assert user(stage) == FREE
 
 
+def test_who_is_restricted_already_is_not_told_of_as_let_alone() -> None:
+    with staged(rules(), users=(ANN,), faults=["ec2:CreateTags=InternalError"]) as stage:
+        stage.hand_over(naming())
+        stage.meet()
+        stage.deliver(naming(kind=TOR, finding="b" * 32))
+        assert user(stage) == RESTRICTED
+        assert told(stage.incident, "users") == "done: "
+        assert "user-credentials" not in stage.incident.residual_risk
+
+
 def test_users_are_more_than_there_are_threads_and_all_restricted() -> None:
     many = [f"user-{number}" for number in range(WORKERS + 6)]
     with staged(rules(f"users: [{', '.join(many)}]"), users=[User(name, ACCOUNT) for name in many]) as stage:
