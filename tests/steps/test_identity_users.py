@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
+from functions.containment.look import look
 from functions.parallel import WORKERS
+from functions.steps import users
+from functions.steps.registry import STEPS
+from functions.steps.step import Task
 from hub.simulation.world_spec import User
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR
 from tests.stage import ACCOUNT, INSTANCE, Stage, instance, staged
+from tests.steps.made import member
 from tests.steps.test_identity import OTHER, OTHERS, contain, join_while_slow, left, rules, step, told
 
 ANN = User("ann", ACCOUNT, active_keys=2)
@@ -141,14 +146,20 @@ def test_a_release_that_did_not_end_is_run_again() -> None:
         assert user(stage) == FREE
 
 
-def test_who_is_restricted_already_is_not_told_of_as_let_alone() -> None:
-    with staged(rules(), users=(ANN,), faults=["ec2:CreateTags=InternalError"]) as stage:
-        stage.hand_over(naming())
-        stage.meet()
-        stage.deliver(naming(kind=TOR, finding="b" * 32))
-        assert user(stage) == RESTRICTED
-        assert told(stage.incident, "users") == "done: "
-        assert "user-credentials" not in stage.incident.residual_risk
+def test_who_is_acted_on_because_of_an_earlier_turn_is_not_told_of_as_let_alone() -> None:
+    with staged(rules()) as stage, stage.simulation.delivering(1):
+        who = member(stage)
+        host = look(who, STEPS).host
+        assert host is not None
+        weaker = {"ann": "named by a weaker finding", "bob": "named by a weaker finding"}
+        task = Task(who, host, {}, None, {"users": {"ann": {}}}, resumed=True, users=weaker)
+        result = users.apply(task, users.explore(task))
+        who.pool.close()
+    told_of = [(part.what, part.reason) for part in result.parts]
+    assert told_of == [
+        ("user ann", "the account has no such IAM user"),
+        ("user bob", "named by a weaker finding"),
+    ]
 
 
 def test_users_are_more_than_there_are_threads_and_all_restricted() -> None:
