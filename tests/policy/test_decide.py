@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.finding.model import Direction, Finding, Label, Severity, Target, Workflow
@@ -368,6 +368,7 @@ circumstances = st.fixed_dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine, not a wrong decision
 @given(
     findings, policies, circumstances, facts_, st.builds(Usage, st.integers(0, 5), st.integers(0, 5)), st.none() | times
 )
