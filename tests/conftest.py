@@ -3,22 +3,20 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 import pytest_socket
-from botocore.client import ClientCreator
-from botocore.hooks import EventAliaser
-from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadFileScheduling
 
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
 from tests.stage import Stage, staged
+
+pytest_plugins = ("tests.haste",)
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -38,56 +36,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Folders | No
     return Folders(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-def pytest_collection_finish() -> None:
-    # A fifth of a test's time went into looking for garbage among the libraries, which stay.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     # Unix sockets stay: the runner's own processes talk by them.
     if item.get_closest_marker("lab"):
         pytest_socket.socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
     else:
         pytest_socket.disable_socket(allow_unix_socket=True)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _what_botocore_makes_anew_for_each_client_made_once() -> Iterator[None]:
-    """Keep a service's model and class, and the names of events: a fifth of a test's time."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_load_service_model", "_create_client_class"):
-            patch.setattr(ClientCreator, name, _kept(vars(ClientCreator)[name]))
-        patch.setattr(EventAliaser, "_alias_event_name", _kept(vars(EventAliaser)["_alias_event_name"]))
-        yield
-
-
-def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that gives every object what it gave the first one that asked by the same name."""
-    made: dict[str, Any] = {}
-
-    def keeping(this: Any, name: str, *rest: Any) -> Any:
-        if name not in made:
-            made[name] = method(this, name, *rest)
-        return made[name]
-
-    return keeping
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _every_model_read_once() -> Iterator[None]:
-    """Keep what botocore reads from its data files anew for each session: a good part of many tests' time."""
-    original, kept = JSONFileLoader.load_file, {}
-
-    def load_file(loader: JSONFileLoader, path: str) -> Any:
-        if path not in kept:
-            kept[path] = original(loader, path)
-        return kept[path]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", load_file)
-        yield
 
 
 @pytest.fixture(autouse=True)
