@@ -40,6 +40,13 @@ def drill() -> dict[str, Any]:
     return drill_template("cordon")
 
 
+def linted(of: Mapping[str, Any]) -> list[str]:
+    """Return what cfn-lint has to say of a template."""
+    from cfnlint.api import lint  # noqa: PLC0415 - slow to import
+
+    return [str(match) for match in lint(pretty(of))]
+
+
 def resolved(value: Any, partition: str = "aws") -> Any:
     """Return a part of a template as CloudFormation resolves it; references stay."""
     if isinstance(value, Mapping):

@@ -18,6 +18,7 @@ def correct(patches: Patches) -> None:
     from moto.core.serialize import BaseJSONSerializer  # noqa: PLC0415
     from moto.dynamodb.models.dynamo_type import DynamoType  # noqa: PLC0415
     from moto.dynamodb.models.table import Table  # noqa: PLC0415
+    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser  # noqa: PLC0415
     from moto.ec2.models.amis import AmiBackend  # noqa: PLC0415
 
     original = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other way in
@@ -50,6 +51,7 @@ def correct(patches: Patches) -> None:
     patches.replace(AmiBackend, "_load_amis", _nothing)
     patches.replace(BaseBackend, "urls", property(urls))
     patches.replace(BaseJSONSerializer, "_serialize_type_structure", structure)
+    patches.replace(DepthFirstTraverser, "traverse", _traverse)
     patches.replace(DynamoType, "__deepcopy__", copied)
     patches.replace(Table, "__deepcopy__", _with_items_of_its_own)
     patches.replace(responses, "method_names_from_class", cache(utils.method_names_from_class))
@@ -60,6 +62,13 @@ _CHANGEABLE = frozenset({"BS", "L", "M", "NS", "SS"})
 
 def _nothing(*_: Any) -> None:
     return None
+
+
+def _traverse(self: Any, node: Any) -> Any:
+    """Go through an expression with the table of what to do made once, not at each of its nodes."""
+    table = self._processing_map()
+    self._processing_map = lambda: table
+    return self.traverse_node_recursively(node)
 
 
 def _with_items_of_its_own(table: Any, memo: dict[int, Any]) -> Any:
