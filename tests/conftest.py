@@ -20,7 +20,6 @@ pytest_plugins = ("tests.haste",)
 
 CONFIG = Path(__file__).parents[1] / "config"
 
-
 _TOGETHER = ("tests/authorization/", "tests/hub_stacks/", "tests/member_stacks/")
 """Folders of which one process runs everything: what their tests walk and synthesise is made once for all of them."""
 

@@ -18,11 +18,12 @@ def correct(patches: Patches) -> None:
     from moto.core.serialize import BaseJSONSerializer  # noqa: PLC0415
     from moto.dynamodb.models.dynamo_type import DynamoType  # noqa: PLC0415
     from moto.dynamodb.models.table import Table  # noqa: PLC0415
-    from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser  # noqa: PLC0415
+    from moto.dynamodb.parsing import ast_nodes  # noqa: PLC0415
     from moto.ec2.models.amis import AmiBackend  # noqa: PLC0415
 
     original = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other way in
     addresses: Any = BaseBackend.urls
+    expressions: Any = ast_nodes
     known: dict[type, Any] = {}
     deep = vars(DynamoType)["__deepcopy__"]
 
@@ -51,7 +52,7 @@ def correct(patches: Patches) -> None:
     patches.replace(AmiBackend, "_load_amis", _nothing)
     patches.replace(BaseBackend, "urls", property(urls))
     patches.replace(BaseJSONSerializer, "_serialize_type_structure", structure)
-    patches.replace(DepthFirstTraverser, "traverse", _traverse)
+    patches.replace(expressions.DepthFirstTraverser, "traverse", _traverse)
     patches.replace(DynamoType, "__deepcopy__", copied)
     patches.replace(Table, "__deepcopy__", _with_items_of_its_own)
     patches.replace(responses, "method_names_from_class", cache(utils.method_names_from_class))
