@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 from _pytest import runner
+from botocore import regions, useragent
 from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader
 
 _SLOTS = 70_000
 """Places for values in one frame, so that Python takes 1 MiB for the frames of a thread."""
+
+_SANITIZE = "sanitize_user_agent_string_component"
 
 
 def _with_room(function: Callable[..., Any], *given: Any) -> Any:
@@ -50,11 +53,22 @@ def _threads_with_room() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _what_botocore_makes_anew_for_each_client_made_once() -> Iterator[None]:
-    """Keep a service's model and class, and the names of events: a fifth of a test's time."""
+    """Keep a service's model, class and rules of endpoints, and names made of others: a fifth of a test's time."""
+    providers: dict[int, tuple[Any, Any]] = {}
+    original = regions.EndpointProvider
+
+    def provider(ruleset_data: Any, **rest: Any) -> Any:
+        # The rules are kept with what was made of them, so that their id stays theirs.
+        if id(ruleset_data) not in providers:
+            providers[id(ruleset_data)] = (ruleset_data, original(ruleset_data=ruleset_data, **rest))
+        return providers[id(ruleset_data)][1]
+
     with pytest.MonkeyPatch.context() as patch:
         for name in ("_load_service_model", "_create_client_class"):
             patch.setattr(ClientCreator, name, _kept(vars(ClientCreator)[name]))
         patch.setattr(EventAliaser, "_alias_event_name", _kept(vars(EventAliaser)["_alias_event_name"]))
+        patch.setattr(regions, "EndpointProvider", provider)
+        patch.setattr(useragent, _SANITIZE, functools.cache(vars(useragent)[_SANITIZE]))
         yield
 
 

@@ -89,7 +89,6 @@ class Simulation:
             if self.clock.waits:
                 # moto and botocore are a large heap, which a collection walks for longer than a round trip takes: all
                 # calls of that moment would look as if they had waited for one another.
-                gc.collect()
                 gc.freeze()
         except BaseException:
             self.close()
