@@ -44,7 +44,7 @@ def code(error: BaseException) -> str:
     """Return AWS's error code, or ``timeout`` for a call whose answer never came, or the exception's name."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, (HTTPClientError, TimeoutError)):
         return "timeout"
     return type(error).__name__
 
@@ -54,7 +54,7 @@ def message(error: BaseException) -> str:
     if isinstance(error, ClientError):
         text = str(error.response.get("Error", {}).get("Message", "")) or "no message"
         return f"{error.operation_name}: {code(error)}: {text}"[:_MESSAGE_LIMIT]
-    if isinstance(error, BotoCoreError):
+    if isinstance(error, (BotoCoreError, TimeoutError)):
         return str(error)[:_MESSAGE_LIMIT]
     name, text = type(error).__name__, str(error)
     return f"{name}: {text}"[:_MESSAGE_LIMIT] if text else name
@@ -80,4 +80,4 @@ def unreached(error: BaseException) -> bool:
 
 def transient(error: BaseException) -> bool:
     """Tell whether the same call may succeed later."""
-    return throttled(error) or ambiguous(error) or unreached(error)
+    return throttled(error) or ambiguous(error) or unreached(error) or isinstance(error, TimeoutError)

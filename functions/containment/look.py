@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,16 +34,15 @@ class Sight:
 def look(member: Member, steps: Iterable[Step]) -> Sight:
     """Describe the host and let every step observe, all at once. Raises what DescribeInstances raises.
 
-    What a step can't observe is that step's own: it gets the error as its observation.
+    What a step can't observe is that step's own: it gets the error as its observation, a TimeoutError where it was
+    not waited for any longer.
     """
     steps = tuple(steps)
     observing = {
-        step.name: member.pool.start(partial(_observe, step.name, step.observe, member))
-        for step in steps
-        if step.observe
+        step: member.pool.start(partial(_observe, step.name, step.observe, member)) for step in steps if step.observe
     }
     host = describe(member.ec2, member.pool, member.target)
-    observed = {name: future.result() for name, future in observing.items()}
+    observed = {step.name: _observed(step, future) for step, future in observing.items()}
     return Sight(host, {step.name: observed.get(step.name) for step in steps})
 
 
@@ -52,3 +52,10 @@ def _observe(name: str, observe: Callable[[Member], Any], member: Member) -> Any
     except Exception as error:  # noqa: BLE001 — the border between steps: the host is described all the same
         unexpected(name, error)
         return error
+
+
+def _observed(step: Step, observing: Future[Any]) -> Any:
+    try:
+        return observing.result(timeout=step.punctual)
+    except TimeoutError:
+        return TimeoutError(f"no answer within {step.punctual:g} s")

@@ -43,6 +43,9 @@ REPLACEMENT_PART = "without a replacement"
 _OPERATIONS = {STANDBY: "EnterStandby", DETACH: "DetachInstances"}
 _PAUSES_SECONDS = (1.0, 2.0, 4.0)
 
+OBSERVE_SECONDS = 5.0
+"""How long a baseline, and with it isolation, waits to be told of a group: else the host leaves it on another try."""
+
 GRANTS = (*READS, *changes(*_OPERATIONS.values()))
 RELEASE_GRANTS = (*READS, *changes("ExitStandby", "AttachInstances", "SetInstanceProtection"))
 
@@ -206,6 +209,7 @@ STEP = Step(
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
     observe=membership,
+    punctual=OBSERVE_SECONDS,
     baseline=baseline,
     plan=plan,
     prepare=prepare,

@@ -120,7 +120,8 @@ class Step:
                anything; ``patience``: for how many seconds it waits for each, None for ever
     observe    member                 -> what is there now (reads that need no knowledge of the host), or a future of
                                          it, where looking at the host is not to wait; None where what there is to know
-                                         comes with the host
+                                         comes with the host. ``punctual``: for how many seconds after the host is
+                                         described it is waited for, None for ever
     explore    task                   -> the same where it takes the host's description first; then the section is
                                          written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
@@ -153,6 +154,7 @@ class Step:
     on: Callable[[Options], bool] = bool
     after: tuple[str, ...] = ()
     patience: float | None = None
+    punctual: float | None = None
     identity_grants: tuple[Grant, ...] = ()
 
     @property

@@ -26,7 +26,7 @@ def client_error(code: str, status: int, message: str = "no") -> ClientError:
 
 
 URL = "https://ec2.eu-west-1.amazonaws.com"
-FINAL, THROTTLED, AMBIGUOUS, UNREACHED, DENIED = "final", "throttled", "ambiguous", "unreached", "denied"
+FINAL, THROTTLED, AMBIGUOUS, UNREACHED, DENIED, LATE = "final", "throttled", "ambiguous", "unreached", "denied", "late"
 TABLE: list[tuple[BaseException, str, str]] = [
     (client_error("RequestLimitExceeded", 503), "RequestLimitExceeded", THROTTLED),
     (client_error("ThrottlingException", 400), "ThrottlingException", THROTTLED),
@@ -50,6 +50,7 @@ TABLE: list[tuple[BaseException, str, str]] = [
     (NoCredentialsError(), "NoCredentialsError", FINAL),
     (ParamValidationError(report="a"), "ParamValidationError", FINAL),
     (KeyError("a"), "KeyError", FINAL),
+    (TimeoutError("no answer within 5 s"), "timeout", LATE),
 ]
 
 
@@ -59,7 +60,7 @@ def test_meaning(error: BaseException, code: str, meaning: str) -> None:
     assert errors.throttled(error) == (meaning == THROTTLED)
     assert errors.ambiguous(error) == (meaning == AMBIGUOUS)
     assert errors.unreached(error) == (meaning == UNREACHED)
-    assert errors.transient(error) == (meaning in {THROTTLED, AMBIGUOUS, UNREACHED})
+    assert errors.transient(error) == (meaning in {THROTTLED, AMBIGUOUS, UNREACHED, LATE})
 
 
 def test_every_code_that_the_sdk_calls_throttling_is_transient() -> None:

@@ -21,7 +21,7 @@ from hub.simulation.world_spec import Eni, Profile, ScalingGroup, TargetGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import instance
+from tests.stage import INSTANCE, instance
 from tests.steps.made import member
 
 LAST = instance(enis=(Eni(), Eni()), target_groups=(TargetGroup("web", 8080),))
@@ -117,6 +117,39 @@ def test_a_scaling_group_that_answers_late_holds_nobody_up(
     stage.deliver(asff(C2))
     assert in_time == [True], "isolation waited for the group's answer"
     assert closed(stage) == [True]
+
+
+def test_a_scaling_group_that_nobody_can_tell_of_holds_nobody_up(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host is isolated, and leaves its group on another try."""
+    swapped = threading.Event()
+    in_time: list[bool] = []
+
+    def observe(who: Any) -> Any:
+        if not in_time:
+            in_time.append(swapped.wait(10))
+        return scaling.membership(who)
+
+    def verify(*arguments: Any) -> Any:
+        swapped.set()
+        return isolate.verify(*arguments)
+
+    changed = {
+        "scaling": dataclasses.replace(scaling.STEP, observe=observe, punctual=0.05),
+        "isolate": dataclasses.replace(isolate.STEP, verify=verify),
+    }
+    monkeypatch.setattr(turn, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
+    group = ScalingGroup("web", min=0, max=4, desired=2)
+    stage = simulated(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
+    (handed,) = stage.hand_over(asff(C2))
+    assert in_time == [True], "isolation waited to be told of the group"
+    assert handed.delivered.receives == 2, "nobody tried again"
+    assert closed(stage) == [True]
+    (left,) = stage.visitor("autoscaling").describe_auto_scaling_instances(InstanceIds=[INSTANCE])[
+        "AutoScalingInstances"
+    ]
+    assert left["LifecycleState"] == "Standby"
 
 
 def test_a_host_half_in_quarantine_is_past_asking(simulated: Simulated) -> None:
