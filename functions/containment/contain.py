@@ -63,7 +63,12 @@ class Job:
     @property
     def planned(self) -> tuple[StepResult, ...]:
         """The steps as planned, for a decision that does not act."""
-        return (*(StepResult(step.name, StepOutcome.PLANNED) for step in self.tasks), *self.without)
+        return (*(_planned(step, task) for step, task in self.tasks.items()), *self.without)
+
+
+def _planned(step: Step, task: Task) -> StepResult:
+    doubt = within(step.name, partial(step.doubt, task)) if step.doubt is not None else None
+    return StepResult(step.name, StepOutcome.PLANNED, (doubt.reason if isinstance(doubt, Part) else doubt) or "")
 
 
 def prepare_job(

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functions.containment.contain import SWITCHED_OFF
 from functions.incident.model import State, StepOutcome, StepResult
 from functions.policy.decide import is_eks_node
-from functions.steps import isolate, sessions, snapshot
+from functions.steps import isolate, protect, sessions, snapshot
 from functions.steps.host import Host, Interface
+from functions.steps.users import ABSENT
 
 DNS_EXFILTRATION = ("Trojan:EC2/DNSDataExfiltration",)
 """Types whose own channel is the VPC's DNS resolver, which security groups never filter."""
@@ -29,6 +30,7 @@ RESIDUAL_METADATA = "instance-metadata"
 RESIDUAL_CONNECTIONS = "tracked-connections"
 RESIDUAL_SUBNET = "subnet-connections"
 RESIDUAL_ADDRESS = "public-address"
+RESIDUAL_NETWORK = "network"
 RESIDUAL_INTERFACES = "interfaces"
 RESIDUAL_MANAGED = "managed-interfaces"
 RESIDUAL_BRANCHES = "branch-interfaces"
@@ -39,7 +41,9 @@ RESIDUAL_USERS = "user-credentials"
 RESIDUAL_SCALING = "scaling-group"
 RESIDUAL_BALANCER = "load-balancer"
 RESIDUAL_STORE = "instance-store"
+RESIDUAL_TERMINATION = "termination"
 RESIDUAL_RISKS = {
+    RESIDUAL_NETWORK: "the host is on the network as it was: none of its interfaces is isolated",
     RESIDUAL_CONNECTIONS: "connections that were open when the groups changed live on until they time out",
     RESIDUAL_SUBNET: "network ACLs act at the subnet's edge alone: open connections to neighbours, endpoints and NAT "
     "gateways in the host's own subnet live on, and those over peering, VPN and Direct Connect may",
@@ -57,8 +61,12 @@ RESIDUAL_RISKS = {
     RESIDUAL_SCALING: "the host is still in service in its Auto Scaling group, which may terminate it as unhealthy",
     RESIDUAL_BALANCER: "a load balancer may still send the host requests",
     RESIDUAL_STORE: "the host's instance store is on no snapshot, and is erased when the host stops",
+    RESIDUAL_TERMINATION: "nothing keeps the host from being terminated; what is not on a snapshot would be lost",
 }
 """Every word of ``residual_risk``, with what it means."""
+
+NOT_ISOLATED = frozenset({RESIDUAL_NETWORK, RESIDUAL_INTERFACES, RESIDUAL_MANAGED})
+"""The words each of which says that the host, or a part of it, is still on the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +93,14 @@ def judge(
         why = gaps or (isolation.reason if isolation is not None else "isolation is no step of this decision")
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         state = State.FAILED if wanted else State.PARTIAL
-        return Verdict(state, (RESIDUAL_INTERFACES, *beside), f"not isolated: {why}")
-    risks = (*_network(results, isolation, host, verified), *beside)
+        return Verdict(state, (RESIDUAL_NETWORK, *_network(results, host, verified), *beside), f"not isolated: {why}")
+    worn = _unworn(isolation, host, verified)
+    risks = (*_network(results, host, verified), *worn, *beside)
     count = f"{len(isolated)} of {len(host.interfaces)} interfaces isolated"
     if verified < isolated:
         count += f", {len(verified)} read back"
+    if isolation.receipt.get("open"):
+        count += "; open to all traffic from {} to {}, so that connections ended".format(*isolation.receipt["open"])
     if isolation.outcome is StepOutcome.DONE and isolation.reason:
         count += f"; {isolation.reason}"  # what was odd, though it kept no interface from being isolated
     if failed:
@@ -110,8 +121,16 @@ def own_channel(finding_types: Iterable[str], risks: Iterable[str]) -> str | Non
     return None
 
 
-def _network(results: Sequence[StepResult], isolation: StepResult, host: Host, verified: set[str]) -> Iterator[str]:
-    """Name what is left of the host's ways by network, once it wears the quarantine group.
+def _unworn(isolation: StepResult, host: Host, verified: set[str]) -> Iterator[str]:
+    """Name that interfaces were left out which another try may isolate; those that a service manages it can't."""
+    own = {each.id for each in host.interfaces if not (each.managed_by or host.managed_by)}
+    managed = {each.id for each in host.interfaces} - own
+    if own - verified or isolate.unisolated(isolation) - managed:
+        yield RESIDUAL_INTERFACES
+
+
+def _network(results: Sequence[StepResult], host: Host, verified: set[str]) -> Iterator[str]:
+    """Name what is left of the host's ways by network, even once it wears the quarantine group.
 
     Connections are tracked per path. To the internet by a NAT gateway, through a load balancer, to an endpoint, they
     always are, so making them untracked first does nothing for those; one that is dormant is not made untracked
@@ -132,8 +151,6 @@ def _network(results: Sequence[StepResult], isolation: StepResult, host: Host, v
         yield RESIDUAL_ADDRESS
     yield RESIDUAL_DNS
     yield RESIDUAL_METADATA
-    if {each.id for each in host.interfaces} - verified or isolate.unisolated(isolation):
-        yield RESIDUAL_INTERFACES
     if any((each.managed_by or host.managed_by) and each.id not in verified for each in host.interfaces):
         yield RESIDUAL_MANAGED
     if any(each.kind in ("trunk", "branch") for each in host.interfaces):
@@ -159,8 +176,9 @@ def _identity(results: Sequence[StepResult], types: Sequence[str], host: Host, u
     if is_eks_node(host.tags):
         yield RESIDUAL_PODS
     restricted = _of(results, "users")
-    unrestricted = restricted is not None and any(part.outcome is not StepOutcome.DONE for part in restricted.parts)
-    if unrestricted or (users and not _whole(results, "users")):
+    known = [part for part in restricted.parts if part.reason != ABSENT] if restricted is not None else []
+    absent = restricted is not None and len(known) < len(restricted.parts)
+    if any(part.outcome is not StepOutcome.DONE for part in known) or (users and not known and not absent):
         yield RESIDUAL_USERS
 
 
@@ -177,6 +195,10 @@ def _surroundings(results: Sequence[StepResult], host: Host) -> Iterator[str]:
     snapshots = _of(results, snapshot.NAME)
     if snapshots is not None and any(part.what == snapshot.STORE_PART for part in snapshots.parts):
         yield RESIDUAL_STORE
+    protected = _of(results, protect.NAME)
+    parts = protected.parts if protected is not None else ()
+    if not any(part.what == protect.TERMINATION and part.outcome is StepOutcome.DONE for part in parts):
+        yield RESIDUAL_TERMINATION
 
 
 def _past_other_subnets(host: Host, interface: Interface) -> bool:

@@ -303,7 +303,7 @@ class Store:
             "ExpressionAttributeValues": to_item(
                 {
                     ":state": end.state.value,
-                    ":mode": end.mode.value,
+                    ":mode": decision.mode.value,
                     ":rule": decision.rule or "",
                     ":origin": decision.origin or "",
                     ":bundle": decision.bundle,

@@ -12,7 +12,7 @@ from typing import Any
 from functions.aws import errors
 from functions.containment.contain import BrakeError, Job, contain, prepare_job
 from functions.containment.look import Sight, look
-from functions.containment.verdict import RESIDUAL_INTERFACES, judge
+from functions.containment.verdict import NOT_ISOLATED, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
 from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
@@ -175,7 +175,7 @@ class Turns:
         retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
         end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
         clocks = dict(end.conclusion.clocks)
-        if RESIDUAL_INTERFACES not in verdict.residual_risk:
+        if not NOT_ISOLATED.intersection(verdict.residual_risk):
             clocks.setdefault("isolated", hub.clock.now())
         conclusion = replace(
             end.conclusion,

@@ -66,6 +66,12 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
+def doubt(task: Task) -> str | None:
+    """Say which addresses the host loses."""
+    lost = [each.address for _, each in _public(task.host.interfaces) if each.allocation is not None]
+    return f"takes {', '.join(lost)} off the host" if lost else None
+
+
 def apply(task: Task, prepared: Any) -> StepResult:
     """Take each off, all at once; name those that can't be."""
     del prepared
@@ -191,6 +197,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
+    doubt=doubt,
     apply=apply,
     verify=verify,
     revert=revert,

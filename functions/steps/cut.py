@@ -114,6 +114,12 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
+def doubt(task: Task) -> str | None:
+    """Say what is not read before it acts."""
+    del task
+    return "will be refused where the VPC is another account's, or shared with one, or an ACL has no room"
+
+
 def apply(task: Task, prepared: Any) -> StepResult:
     """Deny the host's addresses in every ACL, or say why that is refused.
 
@@ -318,6 +324,7 @@ STEP = Step(
     explore=explore,
     baseline=baseline,
     plan=plan,
+    doubt=doubt,
     apply=apply,
     verify=verify,
     revert=revert,

@@ -56,6 +56,12 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
+def doubt(task: Task) -> str | None:
+    """Say what is not read before it acts."""
+    del task
+    return "will be skipped where the host's type is not of the Nitro system"
+
+
 def prepare(task: Task) -> InstanceType | Exception:
     """Ask whether the host's type can do it."""
     return instance_type.read(task.member, task.host)
@@ -154,6 +160,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
+    doubt=doubt,
     prepare=prepare,
     apply=apply,
     verify=verify,

@@ -13,6 +13,7 @@ from typing import Any
 
 from functions.aws import errors
 from functions.aws.command import aws_command
+from functions.incident.items import stamp
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps import open_group, quarantine_group
@@ -141,7 +142,9 @@ def apply(task: Task, prepared: Any) -> StepResult:
     swappers = [_swapper(task, each, group) for each in task.host.interfaces]
     parts = task.member.pool.all([partial(open_group.insist, task.member, opened, swap) for swap in swappers])
     swapped = [part.what for part in parts if part.outcome is StepOutcome.DONE]
-    receipt = {"group": group, "swapped": swapped, "verified": []}
+    receipt: dict[str, Any] = {"group": group, "swapped": swapped, "verified": []}
+    if opened.since is not None:
+        receipt["open"] = [stamp(opened.since), stamp(task.member.clock.now())]
     parts.extend((*prepared.gaps, *opened.told))
     nothing = "the host has no interface"
     return conclude(NAME, parts, receipt, nothing=nothing)

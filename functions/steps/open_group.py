@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -40,10 +41,11 @@ _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What became of opening: the group that interfaces may wear now, or None; and what is to be told of it."""
+    """What became of opening: the group that interfaces may wear now, or None; what is to be told; since when."""
 
     group: str | None
     told: tuple[Part, ...] = ()
+    since: datetime | None = None
 
 
 class _NotOpenedError(Exception):
@@ -118,13 +120,14 @@ def put_on(task: Task, quarantine: str) -> Opened:
         group = _make(task)
     except (_NotOpenedError, *errors.AwsError) as error:
         return Opened(None, (_not_opened(str(error) if isinstance(error, _NotOpenedError) else errors.message(error)),))
+    since = task.member.clock.now()
     parts = pool.all([partial(_open, task, each, group) for each in interfaces])
     # Whatever an answer says that never came, the interface may wear it.
     failed = [part for part in parts if part.outcome is not StepOutcome.DONE]
     if len(failed) < len(parts) or any(part.transient for part in failed):
         task.member.clock.sleep(OPEN_SECONDS)
     told = (_not_opened("; ".join(f"{part.what}: {part.reason}" for part in failed)),) if failed else ()
-    return Opened(group, told)
+    return Opened(group, told, since)
 
 
 def insist(member: Member, opened: Opened, swap: Callable[[], Part]) -> Part:

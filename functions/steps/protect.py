@@ -31,10 +31,11 @@ from functions.steps.step import (
 )
 
 NAME = "protect"
+TERMINATION = "disableApiTermination"
 
 ATTRIBUTES = {
     # attribute as read -> (key in the answer, parameter of ModifyInstanceAttribute, what we set)
-    "disableApiTermination": ("DisableApiTermination", "DisableApiTermination", True),
+    TERMINATION: ("DisableApiTermination", "DisableApiTermination", True),
     "disableApiStop": ("DisableApiStop", "DisableApiStop", True),
     "instanceInitiatedShutdownBehavior": (
         "InstanceInitiatedShutdownBehavior",
@@ -42,7 +43,7 @@ ATTRIBUTES = {
         "stop",
     ),
 }
-_NOT_ON_SPOT = ("disableApiTermination", "disableApiStop")
+_NOT_ON_SPOT = (TERMINATION, "disableApiStop")
 VOLUMES = "volumes"
 
 _NEVER_SET = (
@@ -261,7 +262,7 @@ def _left_out(task: Task) -> list[Part]:
         if isinstance(value, Exception) and name not in task.section["attributes"]
     ]
     if task.host.spot:
-        reason = "EC2 has no such protection for a Spot instance"
+        reason = "EC2 has no such protection for a Spot instance, and may take the instance back"
         parts.extend(Part(name, StepOutcome.SKIPPED, reason) for name in _NOT_ON_SPOT)
     return parts
 

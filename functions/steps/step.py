@@ -127,6 +127,8 @@ class Step:
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
     plan       task                   -> the calls to make; pure, so that every mode can show it
+    doubt      task                   -> what may keep it from doing what is planned, or is to be known of that before
+                                         somebody agrees, as a sentence; None where nothing is; pure
     further    host, observed, section
                                       -> the section of what was attached to the host after ``section`` was written,
                                          and the name of the first such thing; None where nothing was; pure
@@ -146,6 +148,7 @@ class Step:
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     observe: Callable[[Member], Any] | None = None
+    doubt: Callable[[Task], str | None] | None = None
     prepare: Callable[[Task], Any] | None = None
     further: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
     explore: Callable[[Task], Any] | None = None

@@ -67,6 +67,14 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
+def doubt(task: Task) -> str | None:
+    """Say why the host won't be opened, or that it will be."""
+    why = open_group.refusal(task)
+    if why is not None:
+        return f"will be refused: {why}"
+    return f"opens the host to all traffic for {open_group.OPEN_SECONDS:g} s, just before it is isolated"
+
+
 def apply(task: Task, prepared: Any) -> StepResult:
     """Delete the open group, now that isolation is through with it."""
     del prepared
@@ -108,6 +116,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
+    doubt=doubt,
     apply=apply,
     verify=verify,
     revert=revert,

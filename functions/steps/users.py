@@ -36,6 +36,8 @@ from functions.steps.step import (
 )
 
 NAME = "users"
+ABSENT = "the account has no such IAM user"
+"""Of a user that policy alone names, as it may for many accounts at once: nothing is left of such a one."""
 
 _ACTIVE, _INACTIVE = "Active", "Inactive"
 _ANY_USER = "Which user is behind a host only the finding or policy tells; no path or tag marks one."
@@ -193,9 +195,11 @@ def _key_part(user: str, key: str) -> str:
 def _restrict(task: Task, user: str, facts: UserFacts | Exception) -> tuple[bool, list[Part]]:
     """Restrict one user; tell whether the user is held, and of each call."""
     if isinstance(facts, Exception):
-        if gone(facts):
-            reason = "the account has no such IAM user"
+        if gone(facts) and user in task.users:
+            reason = "the account has no such IAM user: one who was renamed since keeps the keys"
             return False, [Part(_part(user), StepOutcome.FAILED, reason, errors.code(facts))]
+        if gone(facts):
+            return False, [Part(_part(user), StepOutcome.SKIPPED, ABSENT)]
         return False, [failed_part(_part(user), facts)]
     member, iam = task.member, task.member.client("iam")
     sure = {"keys": dict.fromkeys(facts.active, _ACTIVE), **({} if facts.member else {"member": False})}

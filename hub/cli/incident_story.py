@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.containment.verdict import RESIDUAL_RISKS
 from functions.finding.model import Finding, Target
-from functions.incident.model import Incident, RestoredItem, StepOutcome
+from functions.incident.model import Incident, RestoredItem, State, StepOutcome
 from functions.steps.registry import STEPS
 from hub.cli.planned import in_words
 from hub.cli.screen import Screen
@@ -93,8 +93,13 @@ def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> N
     elif incident.plan:
         rows = [(called(call.step), in_words(call)) for call in incident.plan]
         screen.table(("step", "what would be done"), rows, title="Plan")
+        doubts = [(called(step.name), step.reason) for step in incident.steps if step.reason]
+        screen.table(("step", "to be known of it"), doubts, title="Before you agree")
     risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
-    screen.table(("residual risk", "what it means"), risks, title="What is left")
+    title = "What was left while it was contained" if incident.state is State.RELEASED else "What is left"
+    screen.table(("residual risk", "what it means"), risks, title=title)
+    if risks and incident.state is not State.RELEASED:
+        screen.line("What ends each of them: docs/reference/residual-risk.md", indent=2)
     tell_release(screen, incident)
 
 
@@ -127,6 +132,8 @@ def tell_release(screen: Screen, incident: Incident) -> None:
         screen.blank()
         screen.line("Left to a person", indent=2)
         screen.unfolded(("what", "by which command"), commands)
+    if incident.state is State.RELEASING:
+        screen.line(f"Then release once more: cordon release {incident.id} --by NAME", indent=2)
 
 
 def policy_line(config: Path | None, origin: str | None) -> str:
@@ -168,11 +175,16 @@ def _head(telling: Telling) -> list[tuple[str, object]]:
 def _tell_steps(screen: Screen, incident: Incident) -> None:
     rows: list[tuple[object, ...]] = []
     for step in incident.steps:
-        rows.append((called(step.name), step.outcome.value, _why(step.reason, step.error)))
+        failed = [part for part in step.parts if part.outcome is StepOutcome.FAILED]
+        if len(failed) <= 1:
+            rows.append((called(step.name), step.outcome.value, _why(step.reason, step.error)))
+            continue
+        # The step's own reason is the sum of what is told of its parts one by one.
+        rows.append((called(step.name), step.outcome.value, f"{len(failed)} parts failed"))
         rows += [
             ("", part.outcome.value, _why(f"{part.what}: {part.reason}", part.error))
             for part in step.parts
-            if part.outcome is StepOutcome.FAILED
+            if part.outcome is not StepOutcome.DONE
         ]
     screen.table(("step", "outcome", "reason"), rows, title="Steps")
 

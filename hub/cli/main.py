@@ -150,7 +150,8 @@ def _version() -> str:
 def main() -> None:
     """Contain compromised EC2 instances across an AWS organisation.
 
-    Cordon takes GuardDuty findings in, decides by your policy what to do about each, and isolates, protects, snapshots
-    and quarantines the host. demo, simulate, policy check and policy compile run on this machine alone: no AWS account
-    is needed and none is touched. The rest reaches for a deployment, with your credentials.
+    Cordon takes GuardDuty findings in, decides by your policy what to do about each, and takes the host out of
+    service and off the network, protects and snapshots it, and denies its role and users. demo, simulate, policy
+    check and policy compile run on this machine alone: no AWS account is needed and none is touched. The rest
+    reaches for a deployment, with your credentials.
     """

@@ -88,10 +88,10 @@ def _deregister(parameters: Parameters) -> str:
 
 
 def _deny_address(parameters: Parameters) -> str:
-    way = "out" if parameters["Egress"] else "in"
+    way = "outbound" if parameters["Egress"] else "inbound"
     peer = parameters.get("CidrBlock") or parameters["Ipv6CidrBlock"]
     number, acl = parameters["RuleNumber"], parameters["NetworkAclId"]
-    return f"{parameters['RuleAction']} {peer} on the way {way} in {acl}, entry {number}"
+    return f"{parameters['RuleAction']} {peer} {way} in {acl}, entry {number}"
 
 
 def _tag_role(parameters: Parameters) -> str:

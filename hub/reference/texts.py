@@ -46,12 +46,13 @@ STEP_TEXTS: Mapping[str, StepText] = {
     "scaling": StepText(
         what="Leaves the Auto Scaling group, into standby or for good (`leave`). An isolated host fails its health "
         "check, and Auto Scaling terminates it: termination protection doesn't keep it from that. So isolation waits "
-        "until the request to leave is answered, whatever the answer; it never waits for the way out itself. A group's "
+        "until the request to leave is answered, whatever the answer, ten seconds at most; it never waits for the way "
+        "out itself. A group's "
         "sizes are never edited. Without a replacement (`replace: false`) the group wants one host less; where its "
         "MinSize forbids that, a replacement is let come, and the step says so.",
         baseline="The group, the state in it, and protection from scale-in.",
         verify="The state is read back: on its way out of service, or out of the group.",
-        release="Last of all, once the host is no longer isolated, its role no longer denied and its profile its own: "
+        release="Once the host is no longer isolated, its role no longer denied and its profile its own: "
         "standby is left, or the host is attached again with its protection from scale-in. A replacement stays. Where "
         "the MaxSize has no room, or the host doesn't run, the command for it is named.",
         asks="where more members than the policy's share of the group would be out of it at once "
@@ -96,7 +97,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
             verdict.RESIDUAL_MANAGED,
             verdict.RESIDUAL_BRANCHES,
         ),
-        takes_away=(verdict.RESIDUAL_INTERFACES,),
+        takes_away=(verdict.RESIDUAL_NETWORK, verdict.RESIDUAL_INTERFACES),
     ),
     "expire": StepText(
         what="Shortens connection tracking on every interface of a Nitro instance: idle connections are forgotten "
@@ -145,7 +146,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
         baseline="Each public address with its private one, and its allocation.",
         verify="The associations are read back.",
         release="Each Elastic IP goes back to its private address, unless somebody uses it by then.",
-        cannot="A public address that EC2 assigned by itself has no allocation, and stays.",
+        cannot="A public address that EC2 assigned by itself has no allocation, and stays. With `untrack` too, the "
+        "address is taken off beside the isolation and so too late: `untrack` is refused for a host that had one.",
         takes_away=(verdict.RESIDUAL_ADDRESS,),
     ),
     "protect": StepText(
@@ -157,6 +159,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="What was changed and still is as it was set.",
         cannot="A Spot instance has neither protection; both are skipped. Termination by Auto Scaling is not stopped "
         "by it.",
+        takes_away=(verdict.RESIDUAL_TERMINATION,),
     ),
     "snapshot": StepText(
         what="Takes snapshots of all EBS volumes at one point in time, tagged in the same call, with incident, host "
@@ -177,6 +180,9 @@ STEP_TEXTS: Mapping[str, StepText] = {
         baseline="The earlier values of these two keys. What could not be read is not tagged, and named.",
         verify="The incident's tag is read back.",
         release="`status` gets its earlier value or goes; the incident's tag goes. A tag that somebody changed stays.",
+        cannot="Say that the host is off the network: the tags go on beside isolation, since what guards host and "
+        "evidence goes by them. `status=isolated` means that Cordon has taken the host in hand; whether it is "
+        "isolated, and what is left, the incident says.",
     ),
     "identity": StepText(
         what="Denies the host's role for this host alone: attaches the managed policy that the member stack ships, and "

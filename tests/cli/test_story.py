@@ -77,8 +77,16 @@ def test_what_failed_is_told_with_its_error() -> None:
 
     assert "isolate failed" in told
     assert "UnauthorizedOperation" in told
-    assert "an interface of the host does not wear the quarantine group" in told
+    assert "the host is on the network as it was" in told
     assert "ec2:ModifyNetworkInterfaceAttribute UnauthorizedOperation 5" in told
+
+
+def test_a_release_that_did_not_end_says_how_to_end_it() -> None:
+    told = " ".join(simulate(C2, "--fault", "ec2:DeleteTags=RequestLimitExceeded*40", "--then-release").stdout.split())
+
+    assert "releasing" in told
+    assert "decision enforce by rule command-and-control" in told
+    assert re.search(r"Then release once more: cordon release inc-\S+ --by NAME", told)
 
 
 def test_time_and_round_trips_are_told_where_they_say_something() -> None:

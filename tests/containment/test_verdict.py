@@ -12,6 +12,7 @@ from functions.containment.contain import SWITCHED_OFF
 from functions.containment.verdict import RESIDUAL_RISKS, judge, own_channel
 from functions.incident.model import Part, State, StepOutcome, StepResult
 from functions.steps.host import SCALING_GROUP_TAG, Host, PublicAddress
+from functions.steps.users import ABSENT
 from tests.containment.hosts import host, interface
 
 DONE, FAILED, SKIPPED = StepOutcome.DONE, StepOutcome.FAILED, StepOutcome.SKIPPED
@@ -34,6 +35,9 @@ WITH_ROLE = host(profile="arn:aws:iam::444455556666:instance-profile/app")
 IN_GROUP = host(tags={SCALING_GROUP_TAG: "web"})
 NOWHERE = StepResult("targets", SKIPPED, "the host is in no target group")
 NOT_LOOKED = StepResult("scaling", SKIPPED, SWITCHED_OFF)
+PROTECTED = StepResult("protect", DONE, parts=(Part("disableApiTermination", DONE),))
+SPOT = StepResult("protect", DONE, parts=(Part("disableApiTermination", SKIPPED), Part("volumes", DONE)))
+NO_SUCH_USER = StepResult("users", SKIPPED, parts=(Part("user example", SKIPPED, ABSENT),))
 STORE = StepResult("snapshot", DONE, parts=(Part("instance store", SKIPPED, "on no snapshot"),))
 
 
@@ -69,7 +73,15 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
         host(interfaces=(interface(), interface("eni-2", managed_by="amazon-elb"))),
         (),
         (),
-        ALWAYS | {"interfaces", "managed-interfaces"},
+        ALWAYS | {"managed-interfaces"},
+    ),
+    "an interface left out": (host(interfaces=(interface(), interface("eni-2"))), (), (), ALWAYS | {"interfaces"}),
+    "not isolated": (host(), (did("isolate", FAILED),), (), ALWAYS | {"network"}),
+    "not isolated, and managed": (
+        host(interfaces=(interface(managed_by="amazon-elb"),)),
+        (did("isolate", FAILED),),
+        (),
+        ALWAYS | {"network", "managed-interfaces"},
     ),
     "a trunk": (host(interfaces=(interface(kind="trunk"),)), (), (), ALWAYS | {"branch-interfaces"}),
     "a role": (WITH_ROLE, (), (), ALWAYS | {"role-credentials", "chained-sessions"}),
@@ -99,6 +111,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "a user who is restricted": (host(), (did("users"),), ("example",), ALWAYS),
     "a user whose key stays": (host(), (did("users", FAILED, "", DONE, FAILED),), (), ALWAYS | {"user-credentials"}),
     "a user named by a tag alone": (host(), (did("users", SKIPPED),), (), ALWAYS | {"user-credentials"}),
+    "a user whom the account lacks": (host(), (NO_SUCH_USER,), ("example",), ALWAYS),
     "in a scaling group": (IN_GROUP, (), (), ALWAYS | {"scaling-group"}),
     "out of its scaling group": (IN_GROUP, (did("scaling", left="standby"),), (), ALWAYS),
     "out, and replaced all the same": (IN_GROUP, (did("scaling", DONE, "", DONE, SKIPPED),), (), ALWAYS),
@@ -115,14 +128,17 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "deregistered in part": (host(), (did("targets", DONE, "", DONE, SKIPPED),), (), ALWAYS | {"load-balancer"}),
     "nobody looked where it is registered": (host(), (NOT_LOOKED,), (), ALWAYS | {"load-balancer"}),
     "instance store": (host(), (STORE,), (), ALWAYS | {"instance-store"}),
+    "a Spot host": (host(), (SPOT,), (), ALWAYS | {"termination"}),
+    "protection switched off": (host(), (StepResult("protect", SKIPPED, SWITCHED_OFF),), (), ALWAYS | {"termination"}),
 }
 
 
 @pytest.mark.parametrize("case", RISKS)
 def test_risk_is_what_is_known_less_what_was_done(case: str) -> None:
     who, results, users, expected = RISKS[case]
-    looked = any(each.name == "targets" for each in results) or NOT_LOOKED in results
-    found = judge((ISOLATED, *results, *(() if looked else (NOWHERE,))), (), who, users).residual_risk
+    told = {each.name for each in results} | ({"targets"} if NOT_LOOKED in results else set())
+    usual = [each for each in (ISOLATED, NOWHERE, PROTECTED) if each.name not in told]
+    found = judge((*usual, *results), (), who, users).residual_risk
     assert len(found) == len(set(found))
     assert set(found) == expected
 
@@ -160,9 +176,19 @@ def test_a_host_that_is_not_isolated_has_its_other_risks_told() -> None:
     who = host(profile=WITH_ROLE.profile, tags={SCALING_GROUP_TAG: "web"})
     verdict = judge((did("isolate", FAILED),), (), who)
     assert verdict.residual_risk == (
-        "interfaces",
+        "network",
+        "tracked-connections",
+        "dns",
+        "instance-metadata",
         "role-credentials",
         "chained-sessions",
         "scaling-group",
         "load-balancer",
+        "termination",
     )
+
+
+def test_how_long_the_host_was_open_is_told() -> None:
+    since, until = "2026-03-02T10:28:00.925+00:00", "2026-03-02T10:28:06.028+00:00"
+    opened = StepResult("isolate", DONE, receipt={**ISOLATED.receipt, "open": [since, until]})
+    assert f"open to all traffic from {since} to {until}" in judge((opened,), (), host()).reason

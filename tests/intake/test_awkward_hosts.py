@@ -41,7 +41,8 @@ def test_an_interface_that_a_service_manages_is_named_and_the_others_are_swapped
     managed = stage.host()["enis"][1]["id"]
     assert managed in incident.reason
     assert "lets nobody else change it" in incident.reason
-    assert "interfaces" in incident.residual_risk
+    assert "managed-interfaces" in incident.residual_risk
+    assert "interfaces" not in incident.residual_risk
 
 
 def test_an_instance_that_ec2_manages_for_a_service_is_named_and_left_as_it_is(simulated: Simulated) -> None:

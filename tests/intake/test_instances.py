@@ -127,7 +127,8 @@ def test_an_interface_that_somebody_manages_is_named_and_the_others_isolated(sim
     assert first["groups"] != second["groups"]
     assert stage.incident.state is State.PARTIAL
     assert second["id"] in stage.incident.reason
-    assert "interfaces" in stage.incident.residual_risk
+    assert "managed-interfaces" in stage.incident.residual_risk
+    assert "interfaces" not in stage.incident.residual_risk
 
 
 def test_what_eks_manages_itself_is_told_and_its_disks_are_kept(simulated: Simulated) -> None:

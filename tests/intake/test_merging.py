@@ -151,7 +151,7 @@ def test_without_isolation_nothing_is_called_isolated(simulated: Simulated) -> N
     assert result.outcome is Outcome.ACTED
     assert stage.incident.state is State.PARTIAL
     assert stage.incident.reason == "not isolated: switched off by policy"
-    assert "interfaces" in stage.incident.residual_risk
+    assert "network" in stage.incident.residual_risk
     assert "isolated" not in stage.incident.clocks
     assert [eni["groups"] for eni in stage.host()["enis"]] == groups
     assert not stage.calls("CreateSecurityGroup", "ModifyNetworkInterfaceAttribute")
@@ -184,6 +184,6 @@ def test_verdict(case: str) -> None:
     results, types, interfaces, state, open_interfaces = VERDICTS[case]
     verdict = judge(results, types, host(interfaces=tuple(map(interface, interfaces))))
     assert verdict.state is state
-    assert ("interfaces" in verdict.residual_risk) == open_interfaces
+    assert bool({"interfaces", "network"}.intersection(verdict.residual_risk)) == open_interfaces
     if case in {"switched off", "no interface"}:
         assert verdict.reason == f"not isolated: {results[0].reason}"

@@ -123,8 +123,18 @@ def test_a_user_that_only_a_tag_names_is_left_to_people() -> None:
 def test_a_user_that_does_not_exist_is_a_named_gap() -> None:
     with staged(rules(), users=(ANN,)) as stage:
         stage.deliver(naming("eve"))
-        assert step(stage.incident, "users").reason == "user eve: the account has no such IAM user"
+        assert step(stage.incident, "users").reason.startswith("user eve: the account has no such IAM user")
         assert stage.incident.state == "partial"
+        assert "user-credentials" in stage.incident.residual_risk
+
+
+def test_a_user_that_policy_names_for_many_accounts_need_not_be_in_each() -> None:
+    with staged(rules("users: [ann, eve]"), users=(ANN,)) as stage:
+        (incident,) = contain(stage, INSTANCE)
+        assert told(incident, "users") == "done: user eve: the account has no such IAM user"
+        assert user(stage) == RESTRICTED
+        assert incident.state == "contained"
+        assert "user-credentials" not in incident.residual_risk
 
 
 def test_who_dies_half_way_is_resumed_and_the_user_is_as_it_began() -> None:
@@ -157,7 +167,7 @@ def test_who_is_acted_on_because_of_an_earlier_turn_is_not_told_of_as_let_alone(
         who.pool.close()
     told_of = [(part.what, part.reason) for part in result.parts]
     assert told_of == [
-        ("user ann", "the account has no such IAM user"),
+        ("user ann", "the account has no such IAM user: one who was renamed since keeps the keys"),
         ("user bob", "named by a weaker finding"),
     ]
 

@@ -15,6 +15,7 @@ from functions.steps.quarantine_group import NEW_GROUP
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
 from tests.finding.findings import asff
+from tests.intake.policies import TOR, policy
 from tests.stage import INSTANCE, Stage, instance
 from tests.steps.made import task
 
@@ -106,3 +107,29 @@ def test_planning_twice_gives_the_same(simulated: Simulated) -> None:
         for step, each in tasks.items():
             assert step.plan(each) == step.plan(each)
         assert len(stage.calls()) == calls
+
+
+OPTIONS = policy(
+    "steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, untrack: true, cut: true, expire: true, "
+    "addresses: disassociate}}\n"
+)
+
+
+def test_who_is_asked_is_told_what_will_be_refused_and_what_an_option_does(simulated: Simulated) -> None:
+    stage = simulated(instance(public_ip="elastic"), bundle=OPTIONS)
+    stage.deliver(asff(TOR))
+    (interface,) = stage.host()["enis"]
+    public = interface["addresses"][-1]
+    assert {step.name: step.reason for step in stage.incident.steps if step.reason} == {
+        "untrack": f"will be refused: {interface['id']} has the public address {public}",
+        "cut": "will be refused where the VPC is another account's, or shared with one, or an ACL has no room",
+        "expire": "will be skipped where the host's type is not of the Nitro system",
+        "addresses": f"takes {public} off the host",
+    }
+
+
+def test_who_is_asked_is_told_that_the_host_will_be_open(simulated: Simulated) -> None:
+    stage = simulated(bundle=OPTIONS)
+    stage.deliver(asff(TOR))
+    told = {step.name: step.reason for step in stage.incident.steps}
+    assert told["untrack"] == "opens the host to all traffic for 5 s, just before it is isolated"

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from functions.incident.items import stamp
 from functions.steps.host import Host, Interface, PublicAddress
-from functions.steps.open_group import refusal
+from functions.steps.open_group import OPEN_SECONDS, refusal
 from functions.steps.step import Task
 from hub.simulation.faults import Fault, FaultPlan
 from hub.simulation.world_spec import Eni
@@ -62,6 +64,9 @@ def test_it_is_open_between_two_swaps_and_leaves_nothing_behind(simulated: Simul
     assert isolated(stage)
     assert open_groups(stage) == []
     assert step(stage, "untrack").outcome.value == "done"
+    since, until = map(datetime.fromisoformat, step(stage, "isolate").receipt["open"])
+    assert timedelta(seconds=OPEN_SECONDS) <= until - since < timedelta(seconds=OPEN_SECONDS + 1)
+    assert f"open to all traffic from {stamp(since)} to {stamp(until)}" in stage.incident.reason
     first, second = swaps(stage)[:2], swaps(stage)[2:]
     (opened,), (quarantine,) = first[0], second[0]
     assert first == [[opened]] * 2
