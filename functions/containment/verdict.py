@@ -91,6 +91,7 @@ def judge(
     beside = (*_identity(results, types, host, users), *_surroundings(results, host))
     if not isolated or isolation is None:
         why = gaps or (isolation.reason if isolation is not None else "isolation is no step of this decision")
+        why += _opened(isolation, host) if isolation is not None else ""
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         state = State.FAILED if wanted else State.PARTIAL
         return Verdict(state, (RESIDUAL_NETWORK, *_network(results, host, verified), *beside), f"not isolated: {why}")
@@ -99,8 +100,7 @@ def judge(
     count = f"{len(isolated)} of {len(host.interfaces)} interfaces isolated"
     if verified < isolated:
         count += f", {len(verified)} read back"
-    if isolation.receipt.get("open"):
-        count += "; open to all traffic from {} to {}, so that connections ended".format(*isolation.receipt["open"])
+    count += _opened(isolation, host)
     if isolation.outcome is StepOutcome.DONE and isolation.reason:
         count += f"; {isolation.reason}"  # what was odd, though it kept no interface from being isolated
     if failed:
@@ -119,6 +119,16 @@ def own_channel(finding_types: Iterable[str], risks: Iterable[str]) -> str | Non
     if RESIDUAL_ROLE in left and any(_CREDENTIALS_LEFT.fullmatch(each) for each in types):
         return "the role's credentials, still works"
     return None
+
+
+def _opened(isolation: StepResult, host: Host) -> str:
+    """Tell when the host was open to all, as a clause; empty where it never was."""
+    if not isolation.receipt.get("open"):
+        return ""
+    since, until = isolation.receipt["open"]
+    if {each.id for each in host.interfaces} <= set(isolation.receipt["swapped"]):
+        return f"; open to all traffic from {since} to {until}, so that connections ended"
+    return f"; opened to all traffic at {since}, for how long what became of the open group says (untrack)"
 
 
 def _unworn(isolation: StepResult, host: Host, verified: set[str]) -> Iterator[str]:

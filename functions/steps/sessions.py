@@ -121,7 +121,7 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
 def apply(task: Task, prepared: Any) -> StepResult:
     """Write the policies that policy asks for on each role."""
     if isinstance(prepared.way_in, Exception):
-        return conclude(NAME, [no_way_in("the opt-in role", prepared.way_in)], {})
+        return conclude(NAME, [no_way_in("sessions of the role", prepared.way_in)], {})
     if not prepared.roles:
         return conclude(NAME, [], {}, nothing=prepared.why)
     calls = [

@@ -86,7 +86,7 @@ def _identity(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, str]]
             yield (
                 ("identity", key),
                 leaf,
-                "takes the opt-in role, which deployment.yaml does not deploy (rollout.identity: false)",
+                "takes the opt-in role: deploy it (deployment.yaml has rollout.identity: false), or leave this out",
             )
     tag = options.leaf("user_tag")
     if tag is not None and (tag.value == names.STATUS_TAG or tag.value.startswith(f"{given.qualifier}:")):

@@ -194,11 +194,14 @@ def _located(document: Document, shape: type, detail: dict[str, Any]) -> Located
     place = document.key(path) if is_key else document.value(path)
     if what in {"enum", "literal_error"}:
         words = _words(detail["ctx"]["expected"])
+        if isinstance(value, (list, dict)):
+            return located(place, path, f"must be one of {', '.join(words)}, not {kind(value)}")
         return located(place, path, f"{value!r} is none of {', '.join(words)}", suggestion(str(value), words))
     if what == "value_error":
         return located(place, path, str(detail["ctx"]["error"]))
     if what in _EXPECTED:
-        return located(place, path, f"must be {_EXPECTED[what]}, not {kind(value)}")
+        near = _TRUTHS.get(str(value).lower(), "") if what == "bool_type" else ""
+        return located(place, path, f"must be {_EXPECTED[what]}, not {kind(value)}", near)
     return located(place, path, detail["msg"].lower().replace("input should", f"{value!r} should"))
 
 
@@ -210,6 +213,10 @@ _EXPECTED = {
     "dict_type": "a map",
     "dataclass_type": "a map",
 }
+
+
+_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""What older YAML takes for true or false, and this reader for text."""
 
 
 def _words(expected: str) -> list[str]:

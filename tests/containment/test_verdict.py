@@ -192,3 +192,9 @@ def test_how_long_the_host_was_open_is_told() -> None:
     since, until = "2026-03-02T10:28:00.925+00:00", "2026-03-02T10:28:06.028+00:00"
     opened = StepResult("isolate", DONE, receipt={**ISOLATED.receipt, "open": [since, until]})
     assert f"open to all traffic from {since} to {until}" in judge((opened,), (), host()).reason
+    never = StepResult(
+        "isolate", FAILED, receipt={"group": "sg-q", "swapped": [], "verified": [], "open": [since, until]}
+    )
+    reason = judge((never,), (), host()).reason
+    assert f"opened to all traffic at {since}" in reason
+    assert until not in reason, "nobody knows that it was closed then"

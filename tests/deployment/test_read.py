@@ -117,7 +117,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             [
                 "deployment.yaml:7:23: evidence.lock_days: must be a whole number, not text",
                 "deployment.yaml:7:40: evidence.lock_mode: 'governence' is none of governance, compliance; did you mean 'governance'?",
-                "deployment.yaml:8:24: detection.guardduty: must be true or false, not text",
+                "deployment.yaml:8:24: detection.guardduty: must be true or false, not text; did you mean 'true'?",
             ],
         ),
         (

@@ -56,7 +56,10 @@ ONE_FILE = [
     ("version: 1\nrules: [tor]\n", ["2:8: rules: must be a map, not a list"]),
     (ORG + "steps: {isolat: {}}\n", ["3:9: steps.isolat: is not known here; did you mean 'isolate'?"]),
     (ORG + "steps: {protect: yes}\n", ["3:18: steps.protect: must be a map, not text"]),
-    (ORG + "steps: {protect: {enabled: yes}}\n", ["3:28: steps.protect.enabled: must be true or false, not text"]),
+    (
+        ORG + "steps: {protect: {enabled: yes}}\n",
+        ["3:28: steps.protect.enabled: must be true or false, not text; did you mean 'true'?"],
+    ),
     (
         ORG + "steps: {isolate: {access: {ports: [0, ssh], cidrs: [198.51.100.7/24, 198.51.100.7, 0.0.0.0/0, x]}}}\n",
         [

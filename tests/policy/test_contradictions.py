@@ -19,7 +19,7 @@ from tests.policy.made import configuration
 ORG = "version: 1\nrules: {tor: {match: {types: [UnauthorizedAccess:EC2/TorClient]}}}\n"
 NOBODY = "ports without an address let nobody in: cidrs, security_groups and prefix_lists are empty"
 NOWHERE = "addresses without a port let nobody in: ports is empty"
-OPT_IN = "takes the opt-in role, which deployment.yaml does not deploy (rollout.identity: false)"
+OPT_IN = "takes the opt-in role: deploy it (deployment.yaml has rollout.identity: false), or leave this out"
 SSM = "takes Systems Manager from the host, by which isolate.access.ssm lets in"
 BARE = Given(identity_role=False, qualifier="staging")
 ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"

@@ -167,7 +167,7 @@ def test_without_the_opt_in_role_nothing_is_half_done() -> None:
     bundle = rules("inline: true, revoke_sessions: true, profile: swap")
     with staged(bundle, instance(profile=WEB)) as stage:
         (incident,) = contain(stage, INSTANCE)
-        assert told(incident, "sessions") == f"skipped: the opt-in role: {NOT_DEPLOYED}"
+        assert told(incident, "sessions") == f"skipped: sessions of the role: {NOT_DEPLOYED}"
         assert told(incident, "profile") == f"skipped: instance profile: {NOT_DEPLOYED}"
         assert role(stage) == denied(INSTANCE)
         assert stage.host()["profile"] == "web-profile"
