@@ -43,7 +43,7 @@ RESIDUAL_BALANCER = "load-balancer"
 RESIDUAL_STORE = "instance-store"
 RESIDUAL_TERMINATION = "termination"
 RESIDUAL_RISKS = {
-    RESIDUAL_NETWORK: "the host is on the network as it was: none of its interfaces is isolated",
+    RESIDUAL_NETWORK: "none of the host's interfaces is isolated: each wears the groups that it had",
     RESIDUAL_CONNECTIONS: "connections that were open when the groups changed live on until they time out",
     RESIDUAL_SUBNET: "network ACLs act at the subnet's edge alone: open connections to neighbours, endpoints and NAT "
     "gateways in the host's own subnet live on, and those over peering, VPN and Direct Connect may",
@@ -127,7 +127,7 @@ def _opened(isolation: StepResult, host: Host) -> str:
         return ""
     since, until = isolation.receipt["open"]
     if {each.id for each in host.interfaces} <= set(isolation.receipt["swapped"]):
-        return f"; open to all traffic from {since} to {until}, so that connections ended"
+        return f"; open to all traffic from {since} to {until}, to end open connections"
     return f"; opened to all traffic at {since}, for how long what became of the open group says (untrack)"
 
 

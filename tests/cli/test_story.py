@@ -77,7 +77,7 @@ def test_what_failed_is_told_with_its_error() -> None:
 
     assert "isolate failed" in told
     assert "UnauthorizedOperation" in told
-    assert "the host is on the network as it was" in told
+    assert "none of the host's interfaces is isolated" in told
     assert "ec2:ModifyNetworkInterfaceAttribute UnauthorizedOperation 5" in told
 
 
