@@ -41,7 +41,10 @@ _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What became of opening: the group that interfaces may wear now, or None; what is to be told; since when."""
+    """What became of opening: the group that interfaces may wear now, or None; and what is to be told of it.
+
+    ``since`` when the host may be open, or None where it is not.
+    """
 
     group: str | None
     told: tuple[Part, ...] = ()
@@ -124,10 +127,11 @@ def put_on(task: Task, quarantine: str) -> Opened:
     parts = pool.all([partial(_open, task, each, group) for each in interfaces])
     # Whatever an answer says that never came, the interface may wear it.
     failed = [part for part in parts if part.outcome is not StepOutcome.DONE]
-    if len(failed) < len(parts) or any(part.transient for part in failed):
+    opened = len(failed) < len(parts) or any(part.transient for part in failed)
+    if opened:
         task.member.clock.sleep(OPEN_SECONDS)
     told = (_not_opened("; ".join(f"{part.what}: {part.reason}" for part in failed)),) if failed else ()
-    return Opened(group, told, since)
+    return Opened(group, told, since if opened else None)
 
 
 def insist(member: Member, opened: Opened, swap: Callable[[], Part]) -> Part:

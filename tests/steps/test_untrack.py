@@ -191,3 +191,13 @@ def test_where_quarantine_fails_to_go_on_the_open_group_is_shut(simulated: Simul
     stage.deployment.release(stage.incident.id)
     assert worn(stage) == ["app"]
     assert open_groups(stage) == []
+
+
+def test_a_host_that_could_not_be_opened_is_not_told_of_as_open(simulated: Simulated) -> None:
+    stage = simulated(bundle=BUNDLE)
+    meet(stage, SWAP, "InvalidParameterValue", times=1, skip=1)  # what comes first only asks
+    stage.deliver(asff(C2))
+    assert isolated(stage)
+    assert "connections stay tracked" in step(stage, "isolate").reason
+    assert "open" not in step(stage, "isolate").receipt
+    assert "open to all" not in stage.incident.reason
