@@ -95,8 +95,7 @@ def judge(
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         state = State.FAILED if wanted else State.PARTIAL
         return Verdict(state, (RESIDUAL_NETWORK, *_network(results, host, verified), *beside), f"not isolated: {why}")
-    worn = _unworn(isolation, host, verified)
-    risks = (*_network(results, host, verified), *worn, *beside)
+    risks = (*_network(results, host, verified), *_unworn(isolation, host, verified), *beside)
     count = f"{len(isolated)} of {len(host.interfaces)} interfaces isolated"
     if verified < isolated:
         count += f", {len(verified)} read back"
@@ -187,8 +186,7 @@ def _identity(results: Sequence[StepResult], types: Sequence[str], host: Host, u
         yield RESIDUAL_PODS
     restricted = _of(results, "users")
     known = [part for part in restricted.parts if part.reason != ABSENT] if restricted is not None else []
-    absent = restricted is not None and len(known) < len(restricted.parts)
-    if any(part.outcome is not StepOutcome.DONE for part in known) or (users and not known and not absent):
+    if any(part.outcome is not StepOutcome.DONE for part in known) or (users and not known):
         yield RESIDUAL_USERS
 
 

@@ -37,7 +37,7 @@ from functions.steps.step import (
 
 NAME = "users"
 ABSENT = "the account has no such IAM user"
-"""Of a user that policy alone names, as it may for many accounts at once: nothing is left of such a one."""
+"""Of a user that policy alone names, as it may for many accounts at once, and that no turn has found yet."""
 
 _ACTIVE, _INACTIVE = "Active", "Inactive"
 _ANY_USER = "Which user is behind a host only the finding or policy tells; no path or tag marks one."
@@ -195,7 +195,7 @@ def _key_part(user: str, key: str) -> str:
 def _restrict(task: Task, user: str, facts: UserFacts | Exception) -> tuple[bool, list[Part]]:
     """Restrict one user; tell whether the user is held, and of each call."""
     if isinstance(facts, Exception):
-        if gone(facts) and user in task.users:
+        if gone(facts) and (user in task.users or user in task.section["users"]):
             reason = "the account has no such IAM user: one who was renamed since keeps the keys"
             return False, [Part(_part(user), StepOutcome.FAILED, reason, errors.code(facts))]
         if gone(facts):

@@ -137,6 +137,20 @@ def test_a_user_that_policy_names_for_many_accounts_need_not_be_in_each() -> Non
         assert "user-credentials" not in incident.residual_risk
 
 
+def test_a_user_whom_an_earlier_turn_found_and_who_is_gone_now_stays_a_gap() -> None:
+    with staged(rules()) as stage, stage.simulation.delivering(1):
+        who = member(stage)
+        host = look(who, STEPS).host
+        assert host is not None
+        task = Task(who, host, {"users": ["ann", "bob"]}, None, {"users": {"ann": {}}}, resumed=True)
+        result = users.apply(task, users.explore(task))
+        who.pool.close()
+    assert [(part.what, part.outcome.value) for part in result.parts] == [
+        ("user ann", "failed"),
+        ("user bob", "skipped"),
+    ]
+
+
 def test_who_dies_half_way_is_resumed_and_the_user_is_as_it_began() -> None:
     with staged(rules(), users=(ANN,), faults=["iam:UpdateAccessKey=crash-after"]) as stage:
         stage.deliver(naming())
