@@ -67,8 +67,8 @@ class Job:
 
 
 def _planned(step: Step, task: Task) -> StepResult:
-    doubt = within(step.name, partial(step.doubt, task)) if step.doubt is not None else None
-    return StepResult(step.name, StepOutcome.PLANNED, (doubt.reason if isinstance(doubt, Part) else doubt) or "")
+    caution = within(step.name, partial(step.caution, task)) if step.caution is not None else None
+    return StepResult(step.name, StepOutcome.PLANNED, (caution.reason if isinstance(caution, Part) else caution) or "")
 
 
 def prepare_job(

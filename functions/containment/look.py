@@ -56,6 +56,6 @@ def _observe(name: str, observe: Callable[[Member], Any], member: Member) -> Any
 
 def _observed(step: Step, observing: Future[Any]) -> Any:
     try:
-        return observing.result(timeout=step.punctual)
+        return observing.result(timeout=step.observe_seconds)
     except TimeoutError:
-        return TimeoutError(f"no answer within {step.punctual:g} s")
+        return TimeoutError(f"no answer within {step.observe_seconds:g} s")

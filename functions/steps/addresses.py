@@ -66,7 +66,7 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def doubt(task: Task) -> str | None:
+def caution(task: Task) -> str | None:
     """Say which addresses the host loses."""
     lost = [each.address for _, each in _public(task.host.interfaces) if each.allocation is not None]
     return f"takes {', '.join(lost)} off the host" if lost else None
@@ -197,7 +197,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
-    doubt=doubt,
+    caution=caution,
     apply=apply,
     verify=verify,
     revert=revert,

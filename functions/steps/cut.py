@@ -114,10 +114,13 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def doubt(task: Task) -> str | None:
+def caution(task: Task) -> str | None:
     """Say what is not read before it acts."""
     del task
-    return "will be refused where the VPC is another account's, or shared with one, or an ACL has no room"
+    return (
+        "will be refused where the VPC is another account's, or where investigators may come from inside it or "
+        "through a transit gateway; an ACL without room is left out"
+    )
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
@@ -324,7 +327,7 @@ STEP = Step(
     explore=explore,
     baseline=baseline,
     plan=plan,
-    doubt=doubt,
+    caution=caution,
     apply=apply,
     verify=verify,
     revert=revert,

@@ -56,7 +56,7 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def doubt(task: Task) -> str | None:
+def caution(task: Task) -> str | None:
     """Say what is not read before it acts."""
     del task
     return "will be skipped where the host's type is not of the Nitro system"
@@ -160,7 +160,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
-    doubt=doubt,
+    caution=caution,
     prepare=prepare,
     apply=apply,
     verify=verify,

@@ -120,15 +120,15 @@ class Step:
                anything; ``patience``: for how many seconds it waits for each, None for ever
     observe    member                 -> what is there now (reads that need no knowledge of the host), or a future of
                                          it, where looking at the host is not to wait; None where what there is to know
-                                         comes with the host. ``punctual``: for how many seconds after the host is
-                                         described it is waited for, None for ever
+                                         comes with the host. ``observe_seconds``: how long it is waited for after the
+                                         host is described, None for ever
     explore    task                   -> the same where it takes the host's description first; then the section is
                                          written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
     plan       task                   -> the calls to make; pure, so that every mode can show it
-    doubt      task                   -> what may keep it from doing what is planned, or is to be known of that before
-                                         somebody agrees, as a sentence; None where nothing is; pure
+    caution    task                   -> what is to be known of the plan before somebody agrees to it, as a sentence:
+                                         what may keep it from being done, what it costs; None where nothing is; pure
     further    host, observed, section
                                       -> the section of what was attached to the host after ``section`` was written,
                                          and the name of the first such thing; None where nothing was; pure
@@ -148,7 +148,7 @@ class Step:
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     observe: Callable[[Member], Any] | None = None
-    doubt: Callable[[Task], str | None] | None = None
+    caution: Callable[[Task], str | None] | None = None
     prepare: Callable[[Task], Any] | None = None
     further: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
     explore: Callable[[Task], Any] | None = None
@@ -157,7 +157,7 @@ class Step:
     on: Callable[[Options], bool] = bool
     after: tuple[str, ...] = ()
     patience: float | None = None
-    punctual: float | None = None
+    observe_seconds: float | None = None
     identity_grants: tuple[Grant, ...] = ()
 
     @property

@@ -67,7 +67,7 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def doubt(task: Task) -> str | None:
+def caution(task: Task) -> str | None:
     """Say why the host won't be opened, or that it will be."""
     why = open_group.refusal(task)
     if why is not None:
@@ -116,7 +116,7 @@ STEP = Step(
     release_grants=RELEASE_GRANTS,
     baseline=baseline,
     plan=plan,
-    doubt=doubt,
+    caution=caution,
     apply=apply,
     verify=verify,
     revert=revert,

@@ -93,8 +93,8 @@ def tell_incident(screen: Screen, telling: Telling, *, brief: bool = False) -> N
     elif incident.plan:
         rows = [(called(call.step), in_words(call)) for call in incident.plan]
         screen.table(("step", "what would be done"), rows, title="Plan")
-        doubts = [(called(step.name), step.reason) for step in incident.steps if step.reason]
-        screen.table(("step", "to be known of it"), doubts, title="Before you agree")
+        cautions = [(called(step.name), step.reason) for step in incident.steps if step.reason]
+        screen.table(("step", "to be known of it"), cautions, title="Before you agree")
     risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
     title = "What was left while it was contained" if incident.state is State.RELEASED else "What is left"
     screen.table(("residual risk", "what it means"), risks, title=title)
@@ -133,7 +133,7 @@ def tell_release(screen: Screen, incident: Incident) -> None:
         screen.line("Left to a person", indent=2)
         screen.unfolded(("what", "by which command"), commands)
     if incident.state is State.RELEASING:
-        screen.line(f"Then release once more: cordon release {incident.id} --by NAME", indent=2)
+        screen.line(f"To end the release: cordon release {incident.id} --by NAME", indent=2)
 
 
 def policy_line(config: Path | None, origin: str | None) -> str:

@@ -86,7 +86,7 @@ def test_a_release_that_did_not_end_says_how_to_end_it() -> None:
 
     assert "releasing" in told
     assert "decision enforce by rule command-and-control" in told
-    assert re.search(r"Then release once more: cordon release inc-\S+ --by NAME", told)
+    assert re.search(r"To end the release: cordon release inc-\S+ --by NAME", told)
 
 
 def test_time_and_round_trips_are_told_where_they_say_something() -> None:

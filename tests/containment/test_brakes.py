@@ -136,7 +136,7 @@ def test_a_scaling_group_that_nobody_can_tell_of_holds_nobody_up(
         return isolate.verify(*arguments)
 
     changed = {
-        "scaling": dataclasses.replace(scaling.STEP, observe=observe, punctual=0.05),
+        "scaling": dataclasses.replace(scaling.STEP, observe=observe, observe_seconds=0.05),
         "isolate": dataclasses.replace(isolate.STEP, verify=verify),
     }
     monkeypatch.setattr(turn, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))

@@ -122,7 +122,8 @@ def test_who_is_asked_is_told_what_will_be_refused_and_what_an_option_does(simul
     public = interface["addresses"][-1]
     assert {step.name: step.reason for step in stage.incident.steps if step.reason} == {
         "untrack": f"will be refused: {interface['id']} has the public address {public}",
-        "cut": "will be refused where the VPC is another account's, or shared with one, or an ACL has no room",
+        "cut": "will be refused where the VPC is another account's, or where investigators may come from inside it or "
+        "through a transit gateway; an ACL without room is left out",
         "expire": "will be skipped where the host's type is not of the Nitro system",
         "addresses": f"takes {public} off the host",
     }
