@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Return the present moment, in UTC, with time zone."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds since some moment; they never go back, whatever happens to the time of day."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
         ...
@@ -26,6 +30,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present moment, in UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment."""
+        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""

@@ -16,8 +16,6 @@ from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
 from tests.stage import Stage, staged
 
-pytest_plugins = ("tests.haste",)
-
 CONFIG = Path(__file__).parents[1] / "config"
 
 _TOGETHER = ("tests/authorization/", "tests/hub_stacks/", "tests/member_stacks/")

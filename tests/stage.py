@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import botocore.loaders
@@ -20,10 +21,13 @@ from functions.finding.model import Target
 from functions.incident.model import Incident
 from functions.intake.hub import Hub
 from functions.intake.result import EventResult
+from functions.runtime import Runtime
+from hub.simulation.clock import SimulatedClock
 from hub.simulation.deployment import Deployment, Handed
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import FaultPlan, parse_fault
 from hub.simulation.simulation import Simulation
+from hub.simulation.virtual_time import VirtualPool, VirtualTime
 from hub.simulation.world_spec import Account, Instance, WorldSpec
 
 ACCOUNT = "444455556666"
@@ -43,6 +47,12 @@ ACCOUNTS = {
 def instance(name: str = INSTANCE, **fields: Any) -> Instance:
     """Return an instance of the enforcing account."""
     return Instance(**{"id": name, "account": ACCOUNT, "region": REGION, **fields})
+
+
+def runtime(seed: int = 0) -> Runtime:
+    """Return a runtime in virtual time, for what needs no simulation."""
+    time = VirtualTime()
+    return Runtime(SimulatedClock(NOW, time), VirtualPool(time), Random(seed))  # noqa: S311 — it keeps no secret
 
 
 def event(finding: object, index: int = 0) -> SourceEvent:
@@ -110,7 +120,7 @@ class Stage:
     def hub(self) -> Hub:
         """Return a hub with clients of its own."""
         clients = Clients(_core(self.simulation.session), self.deployment.settings.home_region)
-        return Hub.open(self.deployment.settings, clients, self.simulation.clock)
+        return Hub.open(self.deployment.settings, clients, self.simulation.runtime())
 
     def visitor(self, service: str = "ec2", account: str = ACCOUNT) -> Any:
         """Return a client of somebody else in an account; its calls are not recorded between deliveries."""

@@ -8,7 +8,6 @@ code here puts anything back: containment is monotonic.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -22,8 +21,8 @@ from functions.containment.border import unexpected, within
 from functions.containment.look import Sight
 from functions.incident.items import dump
 from functions.incident.model import Part, PlannedCall, StepOutcome, StepResult
-from functions.parallel import Pool
 from functions.policy.model import Cap, Decision, Mode, Policy
+from functions.runtime import Runtime
 from functions.steps.host import Host
 from functions.steps.step import Member, Options, Section, Step, Task, UnobservedError, conclude, failed_part
 
@@ -99,7 +98,7 @@ def prepare_job(
 
     def task(step: Step, options: Options, section: Section) -> Task:
         observed, receipt = sight.observed.get(step.name), receipts.get(step.name, {})
-        return Task(member, host, options, observed, section, resumed, receipt, users or {})
+        return Task(member, host, options, observed, section, resumed, member.pool.promise(), receipt, users or {})
 
     for step in steps:
         options = step.options(decision.steps)
@@ -125,7 +124,7 @@ def prepare_job(
 
 
 def contain(
-    pool: Pool, job: Job, begin: Callable[[], None], keep: Callable[[str, Section], None], policy: Policy
+    runtime: Runtime, job: Job, begin: Callable[[], None], keep: Callable[[str, Section], None], policy: Policy
 ) -> tuple[StepResult, ...]:
     """Write the baseline by ``begin``, run every step, read everything back, and return the results.
 
@@ -133,16 +132,17 @@ def contain(
     takes knowing the host first. Raises what ``begin`` raises, and BrakeError after ``begin`` has written: in either
     case no step has changed anything of the host.
     """
-    go: Future[None] = Future()
+    pool, clock = runtime.pool, runtime.clock
+    go: Future[None] = pool.promise()
     begun = pool.start(begin)
     everything = {**job.brakes, **job.tasks}
     preparing = {step: pool.start(partial(_prepare, step, task)) for step, task in everything.items()}
     running = {step: pool.start(partial(_run, step, job, preparing[step], go, keep)) for step in job.tasks}
     try:
         begun.result()
-        until = time.monotonic() + BRAKE_SECONDS
+        until = clock.monotonic() + BRAKE_SECONDS
         for step, task in job.brakes.items():
-            _brake(step, task, preparing[step], policy, until)
+            _brake(step, task, preparing[step], policy, until - clock.monotonic())
     except BaseException as error:
         go.set_exception(error)
         for future in running.values():
@@ -153,10 +153,10 @@ def contain(
     return (*(result for result in results if result is not None), *job.without)
 
 
-def _brake(step: Step, task: Task, preparing: Future[Any], policy: Policy, until: float) -> None:
+def _brake(step: Step, task: Task, preparing: Future[Any], policy: Policy, seconds: float) -> None:
     """Raise BrakeError where a step says that people are to be asked. What it couldn't read asks nobody."""
     try:
-        prepared = preparing.result(timeout=max(0.0, until - time.monotonic()))
+        prepared = preparing.result(timeout=max(0.0, seconds))
     except TimeoutError:
         reason = f"its brake had not read everything after {BRAKE_SECONDS:g} s, so nobody was asked"
         log.write("step", level=logging.WARNING, step=step.name, outcome="skipped", reason=reason, error=None)

@@ -21,7 +21,6 @@ from botocore.exceptions import ClientError
 from functions import log
 from functions.aws import errors
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
 from functions.finding.model import Finding, Target
 from functions.incident.conflict import writing
 from functions.incident.items import claim_key, dump, finding_key, from_item, moment, stamp, to_item
@@ -29,6 +28,7 @@ from functions.incident.model import State
 from functions.policy.errors import RecordError
 from functions.policy.model import Mode, Provisional
 from functions.policy.stored import provisional_from_json, provisional_to_json
+from functions.runtime import Runtime
 
 _PUT_BACK = {State.RELEASED, State.RELEASING}
 """States after which only later activity counts."""
@@ -203,10 +203,10 @@ def _after_release(claim: Claim, finding: Finding) -> bool:
 class Claims:
     """Claims in the table. Every method raises what DynamoDB raises, except for a failed condition."""
 
-    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock, lease_seconds: int) -> None:
+    def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime, lease_seconds: int) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._clock = clock
+        self._runtime = runtime
         self._lease = timedelta(seconds=lease_seconds)
 
     def open(
@@ -233,7 +233,7 @@ class Claims:
                     ConditionExpression="attribute_not_exists(pk)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ),
-                self._clock,
+                self._runtime,
             )
         except ClientError as error:
             old = _stood_already(error)
@@ -258,7 +258,7 @@ class Claims:
                 ":token": attempt.token,
                 ":message": attempt.message,
                 ":until": self._lease_end(),
-                ":now": stamp(self._clock.now()),
+                ":now": stamp(self._runtime.clock.now()),
                 ":provisional": unseen.dump(),
                 ":one": 1,
             },
@@ -300,7 +300,7 @@ class Claims:
             {
                 ":incident": claim.incident,
                 ":holder": claim.token,
-                ":now": stamp(self._clock.now()),
+                ":now": stamp(self._runtime.clock.now()),
                 ":provisional": _unseen(finding, provisional).dump(),
                 ":one": 1,
             },
@@ -319,13 +319,13 @@ class Claims:
                 ":token": attempt.token,
                 ":message": attempt.message,
                 ":until": self._lease_end(),
-                ":now": stamp(self._clock.now()),
+                ":now": stamp(self._runtime.clock.now()),
             },
             {"#token": "token"},
         )
 
     def _lease_end(self) -> str:
-        return stamp(self._clock.now() + self._lease)
+        return stamp(self._runtime.clock.now() + self._lease)
 
     def _update(
         self, target: Target, update: str, condition: str, values: dict[str, Any], names: dict[str, str]
@@ -341,7 +341,7 @@ class Claims:
                     ExpressionAttributeValues=to_item(values),
                     ReturnValues="ALL_NEW",
                 ),
-                self._clock,
+                self._runtime,
             )
         except ClientError as error:
             if errors.code(error) == CONDITION_FAILED:

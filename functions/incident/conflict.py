@@ -11,16 +11,14 @@ Nothing was written by a call that is repeated here, or its token tells DynamoDB
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
+from functions.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -37,7 +35,7 @@ _PASSING = frozenset(
 _NOTHING = "None"  # DynamoDB's word for an item that had no part in the cancellation
 
 
-def writing(call: Callable[[], T], clock: Clock) -> T:
+def writing(call: Callable[[], T], runtime: Runtime) -> T:
     """Return what ``call`` returns, making it again while others hold one of its items.
 
     The pauses grow, and each is a random part of its length, so that those who met once don't meet again. Raises what
@@ -50,20 +48,20 @@ def writing(call: Callable[[], T], clock: Clock) -> T:
         except ClientError as error:
             if not in_use(error):
                 raise
-        clock.sleep(longest * random.random())  # noqa: S311 — spreads calls in time, keeps no secret
+        runtime.clock.sleep(longest * runtime.random.random())
         longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
     return call()
 
 
-def transact(dynamodb: AwsClient, writes: list[dict[str, Any]], clock: Clock) -> None:
+def transact(dynamodb: AwsClient, writes: list[dict[str, Any]], runtime: Runtime) -> None:
     """Write all or nothing; raise what TransactWriteItems raises.
 
     Every repetition is the same request under the same token. DynamoDB remembers the token of a transaction that
     succeeded, not of one that it cancelled: so a time-out that took effect is answered as done, and a cancelled one is
     tried anew. The SDK would make up another token for each call.
     """
-    token = str(uuid4())
-    writing(lambda: dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token), clock)
+    token = runtime.uuid()
+    writing(lambda: dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token), runtime)
 
 
 def cancellation(error: ClientError) -> list[dict[str, Any]]:

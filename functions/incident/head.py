@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
 from functions.finding.model import Target
 from functions.incident.claim import Attempt
 from functions.incident.conflict import transact, writing
@@ -12,15 +11,16 @@ from functions.incident.items import claim_key, incident_key, stamp, to_item
 from functions.incident.model import State
 from functions.incident.record import target_values
 from functions.policy.model import Mode
+from functions.runtime import Runtime
 
 
 class Heads:
     """Heads in the table. Methods raise what DynamoDB raises."""
 
-    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+    def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._clock = clock
+        self._runtime = runtime
 
     def note_opened(self, incident: str, target: Target) -> None:
         """Make the record visible as soon as there is an incident; what stands in it already is not changed."""
@@ -32,7 +32,7 @@ class Heads:
             "bundle": "",
             "reason": "claimed, not decided yet",
             "target": target_values(target),
-            "opened_at": stamp(self._clock.now()),
+            "opened_at": stamp(self._runtime.clock.now()),
         }
         update = {
             "TableName": self._table,
@@ -41,11 +41,11 @@ class Heads:
             "ExpressionAttributeNames": {f"#{name}": name for name in defaults},
             "ExpressionAttributeValues": to_item({f":{name}": value for name, value in defaults.items()}),
         }
-        writing(lambda: self._dynamodb.update_item(**update), self._clock)
+        writing(lambda: self._dynamodb.update_item(**update), self._runtime)
 
     def begin_release(self, incident: str, target: Target, attempt: Attempt) -> None:
         """Write that the host is being put back, before anything is: from now on it must not count as contained."""
-        state, now = State.RELEASING.value, stamp(self._clock.now())
+        state, now = State.RELEASING.value, stamp(self._runtime.clock.now())
         claim = {
             "TableName": self._table,
             "Key": to_item(claim_key(target)),
@@ -63,4 +63,4 @@ class Heads:
             "ExpressionAttributeNames": {"#state": "state"},
             "ExpressionAttributeValues": to_item({":state": state, ":now": now}),
         }
-        transact(self._dynamodb, [{"Update": claim}, {"Update": head}], self._clock)
+        transact(self._dynamodb, [{"Update": claim}, {"Update": head}], self._runtime)

@@ -22,9 +22,9 @@ from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
 from functions.incident.conflict import writing
 from functions.incident.items import dump, from_item, moment, shared_key, stamp, to_item
+from functions.runtime import Runtime
 
 ROOM_TO_PUT_BACK = timedelta(seconds=60)
 """How long the last holder may take to put the thing back before others take it to have died."""
@@ -69,10 +69,10 @@ class _Stored:
 class Holds:
     """Shared things in the table. Methods raise what DynamoDB raises, and HeldError."""
 
-    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+    def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._clock = clock
+        self._runtime = runtime
 
     def join(
         self,
@@ -90,7 +90,7 @@ class Holds:
         for _ in range(_TRIES):
             stored = self._read(account, thing)
             if stored is not None and stored.leaving not in {None, incident} and not self._over(stored):
-                self._clock.sleep(_PAUSE_SECONDS)
+                self._runtime.clock.sleep(_PAUSE_SECONDS)
                 continue
             holders = dict(stored.holders) if stored is not None else {}
             kept = merged(stored.original, original) if stored is not None else dict(original)
@@ -151,7 +151,7 @@ class Holds:
 
     def _over(self, stored: _Stored, *, within: timedelta = timedelta()) -> bool:
         until = moment(stored.until)
-        return until is None or until < self._clock.now() + within
+        return until is None or until < self._runtime.clock.now() + within
 
     def _read(self, account: str, thing: str) -> _Stored | None:
         key = to_item(shared_key(account, thing))
@@ -183,7 +183,7 @@ class Holds:
             "original": dump(original),
             "version": stored.version + 1 if stored is not None else 1,
             "leaving": leaving,
-            "until": stamp(self._clock.now() + ROOM_TO_PUT_BACK) if leaving else None,
+            "until": stamp(self._runtime.clock.now() + ROOM_TO_PUT_BACK) if leaving else None,
         }
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if stored is not None:
@@ -193,7 +193,7 @@ class Holds:
             }
         try:
             writing(
-                lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(item), **condition), self._clock
+                lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(item), **condition), self._runtime
             )
         except ClientError as error:
             if errors.code(error) != _CONDITION_FAILED:

@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
 from functions.finding.model import Finding, Target
 from functions.incident.claim import Attempt, Claim, ClaimLostError
 from functions.incident.conflict import cancellation, transact, writing
@@ -20,6 +19,7 @@ from functions.incident.items import claim_key, dump, finding_key, from_item, in
 from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
 from functions.incident.record import read_incident, step_values, target_values
 from functions.policy.model import Decision, Mode
+from functions.runtime import Runtime
 
 _CONDITION = "ConditionalCheckFailed"
 _USAGE_KEPT = timedelta(days=2)
@@ -62,10 +62,10 @@ class Conclusion:
 class Store:
     """Reads and writes incidents. Every method raises what DynamoDB raises unless it says otherwise."""
 
-    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+    def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._clock = clock
+        self._runtime = runtime
 
     def load(self, incident: str) -> Incident | None:
         """Return the whole record, or None when there is none; findings alone are no record yet."""
@@ -98,10 +98,10 @@ class Store:
                 "updated_at": stamp(finding.updated_at),
                 "message": message,
                 "raw": raw.key if raw is not None else None,
-                "kept": dump({**asdict(raw), "at": stamp(self._clock.now())}) if raw is not None else None,
+                "kept": dump({**asdict(raw), "at": stamp(self._runtime.clock.now())}) if raw is not None else None,
             }
         )
-        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._clock)
+        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._runtime)
 
     def begin(
         self,
@@ -117,7 +117,7 @@ class Store:
 
         A section that stands already is not overwritten: the write is refused, and raised. Raises LimitReachedError.
         """
-        now = self._clock.now()
+        now = self._runtime.clock.now()
         counters = list(counters)
         writes: list[dict[str, Any]] = [
             {"Put": self._section(incident, name, section, attempt, now)} for name, section in sections.items()
@@ -125,7 +125,7 @@ class Store:
         writes.extend(self._consume(counter, now) for counter in counters)
         writes.append(self._head_begins(incident, target, decision, now))
         try:
-            transact(self._dynamodb, writes, self._clock)
+            transact(self._dynamodb, writes, self._runtime)
         except ClientError as error:
             reasons = cancellation(error)
             if any(_written_by(reason, attempt) for reason in reasons):
@@ -137,9 +137,9 @@ class Store:
 
     def keep_section(self, incident: str, name: str, section: Mapping[str, Any], *, attempt: Attempt) -> None:
         """Write one section that could only be taken after the containment had begun; it is never overwritten."""
-        put = self._section(incident, name, section, attempt, self._clock.now())
+        put = self._section(incident, name, section, attempt, self._runtime.clock.now())
         try:
-            writing(lambda: self._dynamodb.put_item(**put), self._clock)
+            writing(lambda: self._dynamodb.put_item(**put), self._runtime)
         except ClientError as error:
             if not _written_by(error.response, attempt):
                 raise
@@ -151,7 +151,7 @@ class Store:
 
         A section that was withdrawn stands for the record alone: it counts as not there, and another may replace it.
         """
-        now = self._clock.now()
+        now = self._runtime.clock.now()
         writes: list[dict[str, Any]] = [
             {
                 "Update": {
@@ -175,7 +175,7 @@ class Store:
             }
             for counter in counters
         ]
-        transact(self._dynamodb, writes, self._clock)
+        transact(self._dynamodb, writes, self._runtime)
 
     def _section(
         self, incident: str, name: str, section: Mapping[str, Any], attempt: Attempt, now: datetime
@@ -201,7 +201,7 @@ class Store:
         Returns None when done, or the claim as it stands when findings came in meanwhile: the lease is still ours and
         nothing was written. Raises ClaimLostError when somebody else took the target over.
         """
-        now = self._clock.now()
+        now = self._runtime.clock.now()
         writes = [{"Update": self._give_back(target, attempt, claim, end)}]
         if end.decision is not None:
             writes.append({"Update": self._head_ends(incident, target, end, end.decision, now)})
@@ -229,7 +229,7 @@ class Store:
                 }
             )
         try:
-            transact(self._dynamodb, writes, self._clock)
+            transact(self._dynamodb, writes, self._runtime)
         except ClientError as error:
             reasons = cancellation(error)
             if not reasons or reasons[0].get("Code") != _CONDITION:
@@ -348,7 +348,7 @@ class Store:
             values[":seen"] = {**claim.seen, **_now_seen(claim)}
         if end.state is State.RELEASED:
             sets.append("released_at = :released")
-            values[":released"] = stamp(self._clock.now())
+            values[":released"] = stamp(self._runtime.clock.now())
         return {
             "TableName": self._table,
             "Key": to_item(claim_key(target)),

@@ -83,8 +83,7 @@ class Case:
             incident=incident,
             qualifier=hub.settings.qualifier,
             clients=hub.clients,
-            pool=hub.pool,
-            clock=hub.clock,
+            runtime=hub.runtime,
             records=hub.records,
             holds=hub.holds,
             evidence=hub.evidence(incident),
@@ -99,7 +98,7 @@ class Case:
         All at once, beside the way to the host. The future holds the file, or why there is none, for ``note_kept``; it
         raises what the table raises.
         """
-        return self.hub.pool.start(partial(self._keep, incident, new=new))
+        return self.hub.runtime.pool.start(partial(self._keep, incident, new=new))
 
     def note_kept(self, incident: str, kept: Kept | str) -> str | None:
         """Record which file and which version of it the finding's event is; return why there is none, or None."""
@@ -115,8 +114,8 @@ class Case:
         hub, body = self.hub, self.message.body.encode(errors="surrogatepass")
         evidence = hub.evidence(incident)
         name = f"findings/{hashlib.sha256(body).hexdigest()}.json"
-        recorded = hub.pool.start(partial(self._record, incident))
-        opened = hub.pool.start(partial(self._note_opened, incident)) if new else None
+        recorded = hub.runtime.pool.start(partial(self._record, incident))
+        opened = hub.runtime.pool.start(partial(self._note_opened, incident)) if new else None
         kept: Kept | str
         try:
             kept = evidence.keep(name, body, "application/json")

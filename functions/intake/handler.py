@@ -17,7 +17,6 @@ from typing import Any
 from functions import log
 from functions.aws import errors
 from functions.aws.clients import Clients
-from functions.clock import Clock, SystemClock
 from functions.finding.model import Finding, Refusal, RefusalKind
 from functions.finding.parse import parse
 from functions.incident.claim import ClaimLostError
@@ -27,6 +26,7 @@ from functions.intake.respond import Responder
 from functions.intake.result import EventResult, Outcome, RetryError, TargetResult, Unfinished, summed_up
 from functions.organization.control import ControlError
 from functions.organization.directory import DirectoryError
+from functions.runtime import Runtime
 from functions.settings import Settings
 from functions.start import start
 
@@ -45,11 +45,10 @@ class Intake:
     """Takes batches in. One for each process: it keeps clients, the bundle and the directory."""
 
     def __init__(
-        self, settings: Settings, clients: Clients, clock: Clock, on_result: OnResult = lambda _, __: None
+        self, settings: Settings, clients: Clients, runtime: Runtime, on_result: OnResult = lambda _, __: None
     ) -> None:
-        self._hub = Hub.open(settings, clients, clock)
+        self._hub = Hub.open(settings, clients, runtime)
         self._responder = Responder(self._hub)
-        self._clock = clock
         self._on_result = on_result
 
     def warm_up(self) -> None:
@@ -62,7 +61,7 @@ class Intake:
 
     def close(self) -> None:
         """Let go of the process's threads."""
-        self._hub.pool.close()
+        self._hub.runtime.pool.close()
 
     def handle(self, event: Mapping[str, Any], context: object = None) -> dict[str, list[dict[str, str]]]:
         """Process a batch and return the messages that have to come again, as SQS wants it."""
@@ -109,7 +108,7 @@ class Intake:
             envelope = json.loads(body)
         except (ValueError, RecursionError) as error:
             return EventResult(Outcome.REJECTED, f"the message is not JSON: {error}")
-        received_at = _received_at(envelope, record, self._clock.now())
+        received_at = _received_at(envelope, record, self._hub.runtime.clock.now())
         message = Message(record["messageId"], received_at, receives, body)
         parts: list[EventResult] = []
         waiting: list[str] = []
@@ -202,5 +201,5 @@ _kept: list[Intake] = []
 def handler(event: Mapping[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
     """Lambda's entry point."""
     if not _kept:
-        _kept.append(Intake(*start(), SystemClock()))
+        _kept.append(Intake(*start(), Runtime.of_machine()))
     return _kept[0].handle(event, context)

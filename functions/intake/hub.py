@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from functions.aws import roles
 from functions.aws.clients import Clients
-from functions.clock import Clock
 from functions.context import MemberCredentials
 from functions.finding.model import Target
 from functions.incident.claim import Claims
@@ -19,7 +18,7 @@ from functions.incident.store import Store
 from functions.notify import Notifier
 from functions.organization.control import Control, Records
 from functions.organization.standing import Loader, Standing
-from functions.parallel import Pool
+from functions.runtime import Runtime
 from functions.settings import Settings
 from functions.steps.registry import identity_actions
 
@@ -30,8 +29,7 @@ class Hub:
 
     settings: Settings
     clients: Clients
-    clock: Clock
-    pool: Pool
+    runtime: Runtime
     records: Records
     claims: Claims
     store: Store
@@ -42,21 +40,19 @@ class Hub:
     standing: Standing | None = None
 
     @classmethod
-    def open(cls, settings: Settings, clients: Clients, clock: Clock) -> Hub:
+    def open(cls, settings: Settings, clients: Clients, runtime: Runtime) -> Hub:
         """Put the parts together; calls nothing."""
-        pool = Pool()
         dynamodb = clients.hub("dynamodb")
         return cls(
             settings=settings,
             clients=clients,
-            clock=clock,
-            pool=pool,
-            records=Records(dynamodb, settings.table, clock),
-            claims=Claims(dynamodb, settings.table, clock, settings.lease_seconds),
-            store=Store(dynamodb, settings.table, clock),
-            heads=Heads(dynamodb, settings.table, clock),
-            holds=Holds(dynamodb, settings.table, clock),
-            loader=Loader(clients.hub("s3"), settings.policy_bucket, settings.organization, pool),
+            runtime=runtime,
+            records=Records(dynamodb, settings.table, runtime),
+            claims=Claims(dynamodb, settings.table, runtime, settings.lease_seconds),
+            store=Store(dynamodb, settings.table, runtime),
+            heads=Heads(dynamodb, settings.table, runtime),
+            holds=Holds(dynamodb, settings.table, runtime),
+            loader=Loader(clients.hub("s3"), settings.policy_bucket, settings.organization, runtime.pool),
             notifier=Notifier(clients.hub("sns"), settings.topic),
         )
 

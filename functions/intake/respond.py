@@ -15,7 +15,7 @@ from functions import log
 from functions.context import INCIDENT
 from functions.finding.model import Finding, Target
 from functions.incident.claim import Attempt, Claim, Next, next_move
-from functions.incident.ids import new_incident, new_token
+from functions.incident.ids import new_incident
 from functions.intake.case import OWN_ACCOUNT, Case, Message, assume
 from functions.intake.hub import Hub
 from functions.intake.result import BY_STATE, Outcome, RetryError, TargetResult
@@ -69,7 +69,7 @@ class Responder:
             provisional = self._decide(standing, ou, finding, target, message)
             if provisional.mode is Mode.OFF:
                 return TargetResult(target, Outcome.IGNORED, "; ".join(provisional.reasons))
-        attempt = Attempt(new_token(), message.id)
+        attempt = Attempt(self._hub.runtime.token(), message.id)
         opening = self._open(finding, target, provisional, attempt)
         if opening.facts.control != standing.control:
             standing = self._hub.refreshed(opening.facts.control)
@@ -109,7 +109,7 @@ class Responder:
         """Make one move on a claim that stood before; None when somebody was faster."""
         target, finding, attempt = case.target, case.finding, case.attempt
         claims = self._hub.claims
-        move = next_move(stood, finding, attempt, self._hub.clock.now())
+        move = next_move(stood, finding, attempt, self._hub.runtime.clock.now())
         if move is Next.WAIT:
             raise RetryError(f"{target.instance} is held by an earlier try of this message or by a release")
         if move is Next.DUPLICATE:
@@ -129,7 +129,7 @@ class Responder:
             reason = f"a further finding on a host that {stood.incident} has in hand"
             return TargetResult(target, Outcome.MERGED, reason, stood.incident)
         if move is Next.REOPEN:
-            incident = new_incident(self._hub.clock.now())
+            incident = new_incident(self._hub.runtime.clock.now(), self._hub.runtime.random)
             claim = claims.reopen(target, stood, incident, finding, case.provisional, attempt)
         elif move is Next.TAKE:
             claim = claims.take(target, stood, finding, case.provisional, attempt)
@@ -142,10 +142,10 @@ class Responder:
 
     def _open(self, finding: Finding, target: Target, provisional: Provisional, attempt: Attempt) -> Opening:
         """Make the first round trip: role, claim and records at once."""
-        hub, now = self._hub, self._hub.clock.now()
-        incident = new_incident(now)
-        role = hub.pool.start(partial(assume, hub, target, incident, provisional.mode))
-        facts = hub.pool.start(partial(hub.records.facts, target, now))
+        hub, now = self._hub, self._hub.runtime.clock.now()
+        incident = new_incident(now, hub.runtime.random)
+        role = hub.runtime.pool.start(partial(assume, hub, target, incident, provisional.mode))
+        facts = hub.runtime.pool.start(partial(hub.records.facts, target, now))
         stood = hub.claims.open(target, incident, finding, provisional, attempt)
         return Opening(incident, stood, Entry(incident, provisional.mode, role.result()), facts.result())
 
@@ -167,7 +167,7 @@ class Responder:
             standing.bundle.policy_for(target.account, ou),
             bundle=standing.bundle.digest,
             switched_off=standing.control.off_for(target.account, ou),
-            now=self._hub.clock.now(),
+            now=self._hub.runtime.clock.now(),
             received_at=message.received_at,
             ceiling=Mode.OBSERVE if own else Mode.ENFORCE,
             ceiling_reason=OWN_ACCOUNT if own else "",
@@ -176,7 +176,7 @@ class Responder:
     def _find_account(self, target: Target) -> str | None:
         """Return the OU of an account that the directory doesn't have, or None when it isn't the organisation's."""
         hub = self._hub
-        facts = hub.records.facts(target, hub.clock.now())
+        facts = hub.records.facts(target, hub.runtime.clock.now())
         standing = hub.refreshed(facts.control)
         known = standing.ou_of(target.account) or facts.known_ou
         if known is not None:

@@ -55,7 +55,7 @@ class Turns:
         self._record = record
         self._entry = entry
         self._resumed = resumed
-        self._claimed_at = case.hub.clock.now()
+        self._claimed_at = case.hub.runtime.clock.now()
 
     def take(self, claim: Claim, top: Provisional) -> End:
         """Act on the strictest of what is unseen, as far as what holds right now allows."""
@@ -112,7 +112,7 @@ class Turns:
 
     def _decide(self, claim: Claim, top: Provisional, policy: Policy, host: Host) -> Decision:
         case, hub = self._case, self._case.hub
-        now = hub.clock.now()
+        now = hub.runtime.clock.now()
         usage = Usage()
         if not self._begun:  # else it was counted when it began
             # The scaling group's is counted where the baseline is written: reading it first would cost a round trip.
@@ -161,7 +161,7 @@ class Turns:
         # Also where every section comes late: what is changed has to be counted, and visible as begun.
         beginning = bool(job.sections) or (bool(job.tasks) and not self._begun)
         try:
-            results = contain(hub.pool, job, begin if beginning else _nothing, keep, policy)
+            results = contain(hub.runtime, job, begin if beginning else _nothing, keep, policy)
         except LimitReachedError as error:
             return self._hold(_lowered(decision, Mode.APPROVE, str(error)), job, host)
         except BrakeError as error:
@@ -176,7 +176,7 @@ class Turns:
         end = self._end(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
         clocks = dict(end.conclusion.clocks)
         if not NOT_ISOLATED.intersection(verdict.residual_risk):
-            clocks.setdefault("isolated", hub.clock.now())
+            clocks.setdefault("isolated", hub.runtime.clock.now())
         conclusion = replace(
             end.conclusion,
             steps=tuple(_with_earlier_receipt(result, self._record) for result in results),
@@ -233,7 +233,7 @@ class Turns:
         self, state: State, outcome: Outcome, decision: Decision, reason: str, plan: tuple[PlannedCall, ...] = ()
     ) -> End:
         case = self._case
-        now = case.hub.clock.now()
+        now = case.hub.runtime.clock.now()
         clocks: dict[str, datetime] = dict(self._record.clocks) if self._record else {}
         clocks.setdefault("received", case.message.received_at)
         clocks.setdefault("claimed", self._claimed_at)

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.aws.clients import AwsClient
-from functions.clock import Clock
 from functions.finding.model import Target
 from functions.incident.conflict import writing
 from functions.incident.items import (
@@ -29,6 +28,7 @@ from functions.incident.items import (
 )
 from functions.incident.model import State
 from functions.policy.model import Usage
+from functions.runtime import Runtime
 
 ORGANIZATION = "organization"
 MADE = "made"
@@ -90,10 +90,10 @@ class Facts:
 class Records:
     """The hub's records in the table. Methods raise what DynamoDB raises."""
 
-    def __init__(self, dynamodb: AwsClient, table: str, clock: Clock) -> None:
+    def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._clock = clock
+        self._runtime = runtime
 
     def control(self) -> Control:
         """Read the control record alone."""
@@ -122,8 +122,8 @@ class Records:
 
     def remember_account(self, account: str, ou: str) -> None:
         """Record where an account is that the directory doesn't have yet."""
-        values = {**account_key(account), "ou": ou, "found_at": stamp(self._clock.now())}
-        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(values)), self._clock)
+        values = {**account_key(account), "ou": ou, "found_at": stamp(self._runtime.clock.now())}
+        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(values)), self._runtime)
 
     def record_group(self, target: Target, name: str, group: str) -> None:
         """Record a quarantine group under ``vpc#profile``: from now on it is trusted by its id."""
@@ -135,7 +135,7 @@ class Records:
                 ExpressionAttributeNames={"#name": name},
                 ExpressionAttributeValues=to_item({":group": group}),
             ),
-            self._clock,
+            self._runtime,
         )
 
     def note_made(self, target: Target, group: str) -> None:
@@ -148,7 +148,7 @@ class Records:
                 ExpressionAttributeNames={"#made": MADE},
                 ExpressionAttributeValues=to_item({":group": {group}}),
             ),
-            self._clock,
+            self._runtime,
         )
 
     def group(self, target: Target, name: str) -> str | None:
@@ -183,7 +183,7 @@ class Records:
             request = answer.get("UnprocessedKeys") or {}
             if not request:
                 return found
-            self._clock.sleep(pause)
+            self._runtime.clock.sleep(pause)
             pause *= 2
         raise ControlError("the hub's records could not be read whole")
 

@@ -18,9 +18,9 @@ from dataclasses import asdict
 from typing import Any
 
 from functions import log
-from functions.clock import SystemClock
 from functions.intake.hub import Hub
 from functions.release.release import ReleaseError, release
+from functions.runtime import Runtime
 from functions.start import start
 
 _INCIDENT = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
@@ -81,5 +81,5 @@ def handler(event: object, _context: object) -> dict[str, Any]:
     """Lambda's entry point."""
     if not _kept:
         settings, clients = start()
-        _kept.append(Hub.open(settings, clients, SystemClock()))
+        _kept.append(Hub.open(settings, clients, Runtime.of_machine()))
     return answer(_kept[0], event)

@@ -18,7 +18,6 @@ from functions.containment.border import unexpected
 from functions.containment.look import GONE_STATES
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Attempt, Claim
-from functions.incident.ids import new_token
 from functions.incident.model import Incident, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion
 from functions.intake.hub import Hub
@@ -63,7 +62,7 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
     # One that was closed, because its host was found gone, may still hold on to a role or a user.
     if record.state is State.RELEASED or not record.baseline:
         raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
-    attempt = Attempt(new_token(), f"release by {by}")
+    attempt = Attempt(hub.runtime.token(), f"release by {by}")
     claim = hub.claims.lease(record.target, incident, attempt)
     if claim is None:
         raise ReleaseError(f"{incident} is being worked on, or the host is in another incident now")
@@ -85,7 +84,7 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
         f"{state.value}: {record.target.instance} in {record.target.account}",
         {"What": reason, **place(record.target), "Incident": incident},
     )
-    _conclude(hub, record, attempt, claim, _conclusion(record, state, reason, items, hub.clock.now()))
+    _conclude(hub, record, attempt, claim, _conclusion(record, state, reason, items, hub.runtime.clock.now()))
     return hub.store.load(incident) or record
 
 
@@ -109,14 +108,13 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
     """Enter the account as the release role and look at the host; changes nothing."""
     target = record.target
     MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
-    facts = hub.records.facts(target, hub.clock.now())
+    facts = hub.records.facts(target, hub.runtime.clock.now())
     member = Member(
         target=target,
         incident=record.id,
         qualifier=hub.settings.qualifier,
         clients=hub.clients,
-        pool=hub.pool,
-        clock=hub.clock,
+        runtime=hub.runtime,
         records=hub.records,
         holds=hub.holds,
         evidence=hub.evidence(record.id),
@@ -124,7 +122,7 @@ def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
         groups=facts.groups,
         made=facts.made,
     )
-    return member, describe(member.ec2, hub.pool, target)
+    return member, describe(member.ec2, hub.runtime.pool, target)
 
 
 def _restore(member: Member, found: Host | None, record: Incident) -> tuple[RestoredItem, ...]:
@@ -165,7 +163,7 @@ def _unfit(item: RestoredItem) -> bool:
 
 
 def _revert(step: Step, member: Member, now: Host, section: Section, result: StepResult) -> tuple[RestoredItem, ...]:
-    task = Task(member, now, {}, None, section, resumed=True)
+    task = Task(member, now, {}, None, section, resumed=True, passed=member.pool.promise())
     try:
         return step.revert(task, result, now)
     except errors.AwsError as error:

@@ -19,7 +19,6 @@ from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.once import make_once
-from functions.incident.ids import new_token
 from functions.incident.model import Part, PlannedCall, StepOutcome
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps.access import Access, rules_of
@@ -215,7 +214,7 @@ def _make(task: Task) -> Prepared | Part:
                 return Prepared(recorded)
         own_name = _own_name(task)
         # Whoever spoilt the group that this incident made knows that name too, but never the next one.
-        made = _create(task, own_name) or _create(task, f"{own_name}-{new_token()}")
+        made = _create(task, own_name) or _create(task, f"{own_name}-{task.member.runtime.token()}")
     if made is None:
         raise GroupError("every name for a quarantine group is taken")
     return _furnish(task, made, fresh=True)

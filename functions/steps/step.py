@@ -24,6 +24,7 @@ from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcom
 from functions.organization.control import Records
 from functions.parallel import Pool
 from functions.policy.model import Cap, Policy
+from functions.runtime import Runtime
 from functions.steps.grant import Grant, actions
 from functions.steps.host import Host
 from functions.steps.reading import read_until
@@ -55,14 +56,23 @@ class Member:
     incident: str
     qualifier: str
     clients: Clients
-    pool: Pool
-    clock: Clock
+    runtime: Runtime
     records: Records
     holds: Holds
     evidence: Evidence
     enter: Callable[[str], MemberCredentials]
     groups: Mapping[str, str]
     made: frozenset[str] = frozenset()
+
+    @property
+    def pool(self) -> Pool:
+        """Threads for calls that go side by side."""
+        return self.runtime.pool
+
+    @property
+    def clock(self) -> Clock:
+        """Tells the time and waits."""
+        return self.runtime.clock
 
     @property
     def ec2(self) -> AwsClient:
@@ -95,9 +105,9 @@ class Task:
     observed: Any
     section: Section
     resumed: bool
+    passed: Future[None] = field(compare=False, repr=False)
     receipt: Mapping[str, Any] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
-    passed: Future[None] = field(default_factory=Future, compare=False, repr=False)
 
     def let_pass(self) -> None:
         """Let whoever comes after this step go on now."""

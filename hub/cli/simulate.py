@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from hub.cli.refusal import refuse
 
 _NO_LATER_THAN = 2100
 _NO_EARLIER_THAN = 2000
+_SEEDS = 1_000_000
 
 _HELP = """Show what Cordon would do with your findings, in a simulated organisation.
 
@@ -90,6 +92,12 @@ class OuPath(click.ParamType[str]):
 @click.option("--ou", type=OuPath(), help="OU of the accounts that the events name.  [default: /]")
 @click.option("--now", type=Moment(), help="Start of the simulated clock, ISO 8601.  [default: the present]")
 @click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="Decides ids, random pauses, and which of parallel deliveries goes first.  [default: one that is printed]",
+)
+@click.option(
     "--latency-ms", type=click.IntRange(0, 60_000), default=0, metavar="N", help="Time that every AWS call takes."
 )
 @click.option(
@@ -118,6 +126,7 @@ def simulate(
     world_file: Path | None,
     ou: str | None,
     now: datetime | None,
+    seed: int | None,
     latency_ms: int,
     deliveries: int,
     parallel: int,
@@ -136,9 +145,18 @@ def simulate(
     if ou is not None and world_file is not None:
         raise click.UsageError("--ou says where accounts are that no world file lists: give either --ou or --world")
     wishes = Wishes(files, directory, world_file, ou or "/", tuple(faults))
+    start = now or datetime.now(UTC).replace(microsecond=0)
+    moment = f"{start:%Y-%m-%dT%H:%M:%SZ}"
+    chosen = SystemRandom().randrange(_SEEDS) if seed is None else seed
     try:
         request = request_of(
-            wishes, now=now, latency_ms=latency_ms, deliveries=deliveries, parallel=parallel, then_release=then_release
+            wishes,
+            now=start,
+            seed=chosen,
+            latency_ms=latency_ms,
+            deliveries=deliveries,
+            parallel=parallel,
+            then_release=then_release,
         )
         with logs(shown=as_json or with_log):
             ended = run(request)
@@ -153,8 +171,12 @@ def simulate(
         for refused in ended.refused_releases:
             line = {"level": "warning", "kind": "release", "outcome": "refused", "reason": refused}
             click.echo(json.dumps(line), err=True)
+        ran = {"level": "info", "kind": "simulation", "outcome": "ran", "now": moment, "seed": chosen}
+        click.echo(json.dumps(ran), err=True)
     else:
         from hub.cli.story import tell  # noqa: PLC0415 - imports rich
 
         tell(ended, directory)
+        if now is None or seed is None:
+            click.echo(f"To run exactly the same again, add --now {moment} --seed {chosen}")
     return 1 if ended.dead_lettered else 0

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions import names
-from functions.clock import SystemClock
 from functions.incident.model import Incident
 from functions.incident.store import Store
+from functions.runtime import Runtime
 from hub.lab import door
 from hub.lab.clients import LabClients
 from hub.lab.errors import LabError
@@ -59,7 +59,7 @@ class Intake:
             raise LabError("Cordon is not deployed in this lab (yet): wait until cordon lab up says so") from error
         self._group = function.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}")
         table = function["Environment"]["Variables"]["CORDON_TABLE"]
-        self._store = Store(clients.root("dynamodb", *hub), table, SystemClock())
+        self._store = Store(clients.root("dynamodb", *hub), table, Runtime.of_machine())
         self._before = len(self._lines())
 
     def follow(self, finding: str, seconds: float = 30) -> Followed:

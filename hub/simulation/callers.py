@@ -7,11 +7,11 @@ moto would take any key for its default account's. Here an unknown, wrong or out
 from __future__ import annotations
 
 import re
-import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from random import Random
 
 from hub.simulation.wire import ApiError, service_model
 
@@ -34,15 +34,19 @@ class Caller:
 class Callers:
     """Every key that is valid somewhere in the simulation."""
 
-    def __init__(self) -> None:
+    def __init__(self, random: Random) -> None:
+        self._random = random
         self._by_key: dict[str, Caller] = {}
 
     def issue(self, account: str, arn: str, expires_at: datetime | None = None) -> Caller:
         """Give a principal temporary keys."""
-        key = "ASIA" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
-        caller = Caller(account, arn, key, secrets.token_urlsafe(30), secrets.token_urlsafe(60), expires_at)
+        key = "ASIA" + self._word(16)
+        caller = Caller(account, arn, key, self._word(40), self._word(80), expires_at)
         self._by_key[key] = caller
         return caller
+
+    def _word(self, length: int) -> str:
+        return "".join(self._random.choice(_ALPHABET) for _ in range(length))
 
     def of(self, service: str, headers: Mapping[str, str], now: datetime) -> Caller:
         """Return who signed a request; raise ApiError with the code that AWS would give."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import botocore.endpoint
 import botocore.httpsession
+import botocore.retries.standard
 import botocore.waiter
 
 from hub.simulation.callers import Callers
 from hub.simulation.clock import SimulatedClock
-from hub.simulation.errors import SimulationGapError
+from hub.simulation.errors import SimulationError, SimulationGapError
 from hub.simulation.patches import Patches
 from hub.simulation.security_tokens import SecurityTokens
 from hub.simulation.surroundings import Surroundings
@@ -22,12 +25,16 @@ from hub.simulation.transport import Fake
 
 _SEED = 20240501
 
+MOTO = "5.2.5"
+"""The version of moto that the corrections are written for: they replace parts of it that are private."""
+
 
 class Cloud:
     """moto for the length of one simulation."""
 
-    def __init__(self, clock: SimulatedClock) -> None:
+    def __init__(self, clock: SimulatedClock, random: Random) -> None:
         self._clock = clock
+        self._random = random
         self._patches = Patches()
         self._surroundings = Surroundings()
         self._random_state: Any = None
@@ -38,6 +45,8 @@ class Cloud:
 
         from hub.simulation.corrections import correct  # noqa: PLC0415
 
+        _check_moto()
+
         self._surroundings.clear()
         self._random_state = mock_random.getstate()
         # The same world gives the same ids in every run.
@@ -47,6 +56,9 @@ class Cloud:
         waiting = SimpleNamespace(**{**vars(time), "sleep": self._clock.sleep})
         self._patches.replace(botocore.endpoint, "time", waiting)
         self._patches.replace(botocore.waiter, "time", waiting)
+        standard: Any = botocore.retries.standard
+        backoff = partial(standard.ExponentialBackoff, random=self._random.random)
+        self._patches.replace(standard, "ExponentialBackoff", backoff)
         self._patches.replace(botocore.httpsession.URLLib3Session, "send", _refuse)
 
     def close(self) -> None:
@@ -66,6 +78,13 @@ class Cloud:
             ("sts", "AssumeRole"): tokens.assume_role,
             ("sts", "GetCallerIdentity"): tokens.get_caller_identity,
         }
+
+
+def _check_moto() -> None:
+    from moto import __version__ as found  # noqa: PLC0415 - importing moto is slow
+
+    if found != MOTO:
+        raise SimulationError(f"the simulation needs moto {MOTO}, and moto {found} is installed: run make setup")
 
 
 def _refuse(*_: Any, **__: Any) -> Iterator[Any]:

@@ -6,7 +6,6 @@ The code that runs here is the code that runs in Lambda; only the clock and the 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +43,6 @@ class Deployment:
         self.simulation = simulation
         self.settings = Settings.from_env(simulation.environ)
         self._results: dict[str, EventResult | Unfinished] = {}
-        self._lock = threading.Lock()
         self._processes: list[Intake] = []
         self._clients = Clients(simulation.session._session, self.settings.home_region)  # noqa: SLF001
         with simulation.backstage():
@@ -106,12 +104,11 @@ class Deployment:
             process.close()
 
     def _hub(self) -> Hub:
-        return Hub.open(self.settings, self._clients, self.simulation.clock)
+        return Hub.open(self.settings, self._clients, self.simulation.runtime())
 
     def _new_process(self) -> Callable[[dict[str, Any], Any], Any]:
-        intake = Intake(self.settings, self._clients, self.simulation.clock, self._keep)
-        with self._lock:
-            self._processes.append(intake)
+        intake = Intake(self.settings, self._clients, self.simulation.runtime(), self._keep)
+        self._processes.append(intake)
         intake.warm_up()
         return intake.handle
 
@@ -123,8 +120,7 @@ class Deployment:
         return Handed(delivered, None, reason)
 
     def _keep(self, message_id: str, result: EventResult | Unfinished) -> None:
-        with self._lock:
-            self._results[message_id] = result
+        self._results[message_id] = result
 
     def _publish_directory(self) -> None:
         spec = self.simulation.spec

@@ -9,7 +9,6 @@ A ``TransactionCanceledException`` of DynamoDB's is one for the conflict with so
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -91,26 +90,23 @@ def told_besides(service: str, what: str, parameters: Mapping[str, Any]) -> dict
 
 
 class FaultPlan:
-    """Hands out the faults to the attempts that they are for; safe to use from several threads."""
+    """Hands out the faults to the attempts that they are for."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._lock = threading.Lock()
         self._met: list[tuple[Fault, int]] = [(fault, 0) for fault in faults]
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Add faults, counted from now."""
-        with self._lock:
-            self._met.extend((fault, 0) for fault in faults)
+        self._met.extend((fault, 0) for fault in faults)
 
     def take(self, service: str, operation: str) -> str | None:
         """Return the WHAT that this attempt meets, or None; the first specification that is not used up decides."""
-        with self._lock:
-            for position, (fault, met) in enumerate(self._met):
-                if (fault.service, fault.operation) != (service, operation):
-                    continue
-                if fault.times is not None and met >= fault.skip + fault.times:
-                    continue
-                self._met[position] = (fault, met + 1)
-                if met >= fault.skip:
-                    return fault.what
+        for position, (fault, met) in enumerate(self._met):
+            if (fault.service, fault.operation) != (service, operation):
+                continue
+            if fault.times is not None and met >= fault.skip + fault.times:
+                continue
+            self._met[position] = (fault, met + 1)
+            if met >= fault.skip:
+                return fault.what
         return None

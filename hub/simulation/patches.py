@@ -15,7 +15,21 @@ class Patches:
         self._done: list[tuple[Any, str, Any]] = []
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
-        """Set ``owner.name`` and remember what stood there (in the owner itself, not in a base class)."""
+        """Set ``owner.name`` in place of what stands there; raise AttributeError where the owner has no such name.
+
+        What stands there may come from a base class. Then the owner gets a name of its own for as long as this holds.
+        """
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner!r} has no {name!r} to replace: another version of it?")
+        self._set(owner, name, value)
+
+    def add(self, owner: Any, name: str, value: Any) -> None:
+        """Set ``owner.name`` which is not there yet; raise AttributeError where it is."""
+        if hasattr(owner, name):
+            raise AttributeError(f"{owner!r} has a {name!r} already: another version of it?")
+        self._set(owner, name, value)
+
+    def _set(self, owner: Any, name: str, value: Any) -> None:
         self._done.append((owner, name, vars(owner).get(name, _ABSENT)))
         setattr(owner, name, value)
 

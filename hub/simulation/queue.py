@@ -6,16 +6,17 @@ Messages come one by one. A process that crashed is replaced before the message 
 
 from __future__ import annotations
 
-import contextvars
 import hashlib
 import logging
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
+from functions.runtime import Runtime
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import Crash
 from hub.simulation.events import SourceEvent
@@ -40,6 +41,10 @@ class Stage(Protocol):
     clock: SimulatedClock
     recorder: Recorder
     names: Names
+
+    def runtime(self) -> Runtime:
+        """Return what waits for messages that are received together."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,20 @@ class _Process:
         return self.handle
 
 
+@dataclass(slots=True)
+class _Together:
+    """Where processes wait for one another before they begin at the same moment."""
+
+    missing: int
+    complete: Future[None]
+
+    def wait(self) -> None:
+        self.missing -= 1
+        if self.missing == 0:
+            self.complete.set_result(None)
+        self.complete.result()
+
+
 class IntakeQueue:
     """Hands events to a handler as SQS and Lambda would.
 
@@ -102,6 +121,7 @@ class IntakeQueue:
         self._new_process = new_process
         self._processes: list[_Process] = []
         self._number = 0
+        self._runtime = stage.runtime()
 
     def warm_up(self, environments: int = 1) -> None:
         """Make the handlers beforehand; what that calls is recorded as delivery 0.
@@ -164,21 +184,15 @@ class IntakeQueue:
         if len(messages) == 1:
             self._receive(processes[0], messages[0], receive)
             return
-        together = threading.Barrier(len(messages))
-        threads = [
-            threading.Thread(
-                target=contextvars.copy_context().run, args=(self._receive, process, message, receive, together)
-            )
-            for process, message in zip(processes, messages, strict=True)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        pool, together = self._runtime.pool, _Together(len(messages), self._runtime.pool.promise())
+        pool.all(
+            [
+                partial(self._receive, process, message, receive, together)
+                for process, message in zip(processes, messages, strict=True)
+            ]
+        )
 
-    def _receive(
-        self, process: _Process, message: _Message, receive: int, together: threading.Barrier | None = None
-    ) -> None:
+    def _receive(self, process: _Process, message: _Message, receive: int, together: _Together | None = None) -> None:
         delivered = message.delivered
         delivered.receives = receive
         now = self._stage.clock.now()
@@ -195,7 +209,7 @@ class IntakeQueue:
             _LOG.warning("delivery %d, receive %d failed: %s", delivered.number, receive, delivered.error)
 
     def _invoke(
-        self, process: _Process, record: dict[str, Any], message_id: str, together: threading.Barrier | None
+        self, process: _Process, record: dict[str, Any], message_id: str, together: _Together | None
     ) -> str | None:
         """Return None where the message was handled, or what went wrong."""
         try:
@@ -204,7 +218,7 @@ class IntakeQueue:
             finally:
                 if together is not None:
                     together.wait()
-            answer = handle({"Records": [record]}, LambdaContext(str(uuid.uuid4())))
+            answer = handle({"Records": [record]}, LambdaContext(self._runtime.uuid()))
         except Crash as death:
             process.handle = None
             return str(death)

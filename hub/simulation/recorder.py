@@ -6,7 +6,6 @@ An entry is what the ``calls`` of the simulation's document hold. Secrets are ma
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from hub.simulation.clock import SimulatedClock
+from functions.clock import Clock
 
 _SECRET_KEYS = frozenset({"secretaccesskey", "sessiontoken", "password", "secretstring"})
 _MASK = "***"
@@ -58,49 +57,33 @@ class Call:
 
 
 class Recorder:
-    """Keeps the calls and knows which deliveries are in hand; safe to use from several threads."""
+    """Keeps the calls and knows to which delivery each belongs."""
 
-    def __init__(self, clock: SimulatedClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._origin_seconds: float | None = None
         self._calls: list[Call] = []
-        self._open: list[Delivery] = []
 
     @property
     def calls(self) -> list[dict[str, Any]]:
         """Every call so far, in the order in which they began."""
-        with self._lock:
-            return [asdict(call) for call in self._calls]
+        return [asdict(call) for call in self._calls]
 
     @contextmanager
     def delivering(self, number: int, receive: int) -> Iterator[Delivery]:
         """Record what is called inside as belonging to this receive; the first one starts the milliseconds."""
         delivery = Delivery(number, receive)
-        self._clock.begin()
-        with self._lock:
-            if self._origin_seconds is None:
-                self._origin_seconds = self._clock.elapsed_seconds()
-            self._open.append(delivery)
+        if self._origin_seconds is None:
+            self._origin_seconds = self._clock.monotonic()
         token = DELIVERY.set(delivery)
         try:
             yield delivery
         finally:
             DELIVERY.reset(token)
-            with self._lock:
-                self._open.remove(delivery)
 
     def current(self) -> Delivery | None:
-        """Return the delivery that a call made now belongs to.
-
-        A thread of the product that was started without the context is not lost: its calls go to the earliest
-        delivery still in hand.
-        """
-        delivery = DELIVERY.get()
-        if delivery is not None:
-            return delivery
-        with self._lock:
-            return self._open[0] if self._open else None
+        """Return the delivery that a call made now belongs to, or None between deliveries."""
+        return DELIVERY.get()
 
     def begin(
         self,
@@ -116,35 +99,33 @@ class Recorder:
         fault: str | None,
     ) -> Call:
         """Note that an attempt starts now."""
-        with self._lock:
-            call = Call(
-                n=len(self._calls) + 1,
-                delivery=delivery.number,
-                receive=delivery.receive,
-                attempt=attempt,
-                service=service,
-                operation=operation,
-                parameters=parameters,
-                account=account,
-                region=region,
-                start_ms=self._milliseconds(),
-                end_ms=None,
-                error=None,
-                fault=fault,
-                incident=incident,
-            )
-            self._calls.append(call)
+        call = Call(
+            n=len(self._calls) + 1,
+            delivery=delivery.number,
+            receive=delivery.receive,
+            attempt=attempt,
+            service=service,
+            operation=operation,
+            parameters=parameters,
+            account=account,
+            region=region,
+            start_ms=self._milliseconds(),
+            end_ms=None,
+            error=None,
+            fault=fault,
+            incident=incident,
+        )
+        self._calls.append(call)
         return call
 
     def end(self, call: Call, error: str | None) -> None:
         """Note that the attempt ended now, and how."""
-        with self._lock:
-            call.end_ms = self._milliseconds()
-            call.error = error
+        call.end_ms = self._milliseconds()
+        call.error = error
 
     def _milliseconds(self) -> float:
         origin = self._origin_seconds or 0.0
-        return round((self._clock.elapsed_seconds() - origin) * 1000, 1)
+        return round((self._clock.monotonic() - origin) * 1000, 1)
 
 
 def presentable(value: Any) -> Any:

@@ -31,6 +31,7 @@ class Request:
     bundle: bytes
     world: WorldSpec
     now: datetime | None = None
+    seed: int = 0
     latency_ms: int = 0
     deliveries: int = 1
     parallel: int = 1
@@ -131,7 +132,14 @@ def run(request: Request) -> Ended:
 @contextmanager
 def deployed(request: Request) -> Iterator[Deployment]:
     """Give the deployment of a request, in a simulation that lasts as long as the block."""
-    simulation = Simulation(request.world, now=request.now, latency_ms=request.latency_ms, faults=request.faults)
+    simulation = Simulation(
+        request.world,
+        now=request.now,
+        seed=request.seed,
+        shuffle=request.parallel > 1,
+        latency_ms=request.latency_ms,
+        faults=request.faults,
+    )
     with simulation:
         deployment = Deployment(simulation, request.bundle)
         try:

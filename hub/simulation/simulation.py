@@ -6,11 +6,11 @@ moto is imported here and nowhere at the top of a module, so that ``cordon --hel
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import cache
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ import boto3
 import botocore.session
 from botocore.loaders import Loader, create_loader
 
+from functions.runtime import Runtime
 from hub.simulation.callers import Caller, Callers
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import SimulationError
@@ -25,6 +26,7 @@ from hub.simulation.faults import Fault, FaultPlan
 from hub.simulation.names import Names
 from hub.simulation.recorder import Delivery, Recorder
 from hub.simulation.transport import Transport, backstage
+from hub.simulation.virtual_time import VirtualPool, VirtualTime
 from hub.simulation.world_spec import MANAGEMENT, WorldSpec
 
 
@@ -43,6 +45,9 @@ class Simulation:
     ``with Simulation(spec) as simulation:`` gives ``simulation.session`` (boto3, the hub's credentials),
     ``simulation.clock``, ``simulation.environ`` (for ``Settings.from_env``), ``simulation.calls`` and
     ``simulation.world()``. One at a time; nothing of it is left when the block ends.
+
+    The same arguments and the same work give the same calls at the same times. ``seed`` decides ids and random pauses;
+    with ``shuffle`` also which of several threads that can go on is next.
     """
 
     _open: Simulation | None = None
@@ -52,6 +57,8 @@ class Simulation:
         spec: WorldSpec,
         *,
         now: datetime | None = None,
+        seed: int = 0,
+        shuffle: bool = False,
         latency_ms: int = 0,
         faults: Iterable[Fault] = (),
         qualifier: str = "cordon",
@@ -60,10 +67,14 @@ class Simulation:
         self.spec = spec
         self.names = Names(spec.organization, qualifier, home_region)
         self.environ = self.names.environ()
-        self.clock = SimulatedClock(now or datetime.now(UTC), latency_ms)
+        self._random = Random(f"{seed}: ids and pauses")  # noqa: S311 - it keeps no secret
+        order = Random(f"{seed}: order of threads") if shuffle else None  # noqa: S311 - it keeps no secret
+        self._time = VirtualTime(order)
+        self._latency_seconds = latency_ms / 1000
+        self.clock = SimulatedClock(now or datetime.now(UTC), self._time)
         self.recorder = Recorder(self.clock)
         self._faults = FaultPlan(faults)
-        self.callers = Callers()
+        self.callers = Callers(self._random)
         self._session: boto3.Session | None = None
         self._transport: Transport | None = None
         self._cloud: Any = None
@@ -76,20 +87,16 @@ class Simulation:
         from hub.simulation.organization import build  # noqa: PLC0415
 
         Simulation._open = self
-        self._cloud = Cloud(self.clock)
+        self._cloud = Cloud(self.clock, self._random)
         try:
             self._cloud.open()
             build(self.spec, self.names, self.clock.now())
-            self._transport = Transport(self.clock, self.recorder, self._faults, self.callers)
+            self._transport = Transport(self.clock, self.recorder, self._faults, self.callers, self._latency_seconds)
             self._transport.acting_account["organizations"] = MANAGEMENT
             self._transport.fakes.update(self._cloud.fakes(self.callers))
             arn = f"arn:aws:sts::{self.spec.organization.hub}:assumed-role/{self.names.qualifier}-intake/intake"
             hub = self.callers.issue(self.spec.organization.hub, arn)
             self._session = self.session_of(hub)
-            if self.clock.waits:
-                # moto and botocore are a large heap, which a collection walks for longer than a round trip takes: all
-                # calls of that moment would look as if they had waited for one another.
-                gc.freeze()
         except BaseException:
             self.close()
             raise
@@ -103,10 +110,9 @@ class Simulation:
     def close(self) -> None:
         """Leave moto and botocore as they were."""
         if Simulation._open is self:
+            self._time.close()
             self._cloud.close()
             Simulation._open = None
-            if self.clock.waits:
-                gc.unfreeze()
 
     @property
     def session(self) -> boto3.Session:
@@ -120,13 +126,17 @@ class Simulation:
         """Every HTTP attempt made while a delivery was in hand, in order."""
         return self.recorder.calls
 
+    def runtime(self) -> Runtime:
+        """Return what one process waits by and draws random values from: a pool of its own, the simulation's clock."""
+        return Runtime(self.clock, VirtualPool(self._time), self._random)
+
     def delivering(self, number: int, receive: int = 1) -> AbstractContextManager[Delivery]:
         """Count what is called inside as that receive of that delivery; number 0 is a warm-up."""
         return self.recorder.delivering(number, receive)
 
     @property
     def transport(self) -> Transport:
-        """What answers the requests; its lock keeps moto to one thread."""
+        """What answers the requests."""
         if self._transport is None:
             raise SimulationError("the simulation is not open")
         return self._transport
@@ -135,8 +145,7 @@ class Simulation:
         """Return the facts of the simulated cloud, as ``WORLD`` of the simulation's contract has them."""
         from hub.simulation.reading import read_world  # noqa: PLC0415 - imports moto
 
-        with self.transport.lock:
-            return read_world(self.names)
+        return read_world(self.names)
 
     def inject(self, faults: Iterable[Fault]) -> None:
         """Let these faults hold from now on, counted from now."""

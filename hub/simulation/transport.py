@@ -2,14 +2,13 @@
 """Stands where HTTP would be: takes each request of a session, and answers from the simulated cloud.
 
 It is hooked into one botocore session, not into botocore. Faults come before anything else, latency is waited for
-outside the one lock around moto (which is not safe to use from several threads), and no request leaves the machine.
+in virtual time, and no request leaves the machine.
 """
 
 from __future__ import annotations
 
 import io
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,9 +21,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.model import OperationModel
 
+from functions.clock import Clock
 from functions.context import INCIDENT
 from hub.simulation.callers import Caller, Callers, scope
-from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import Crash, SimulationGapError
 from hub.simulation.faults import FaultPlan, Interruption, told_besides
 from hub.simulation.recorder import Call, Delivery, Recorder, presentable
@@ -34,6 +33,9 @@ from hub.simulation.wire import Answer, ApiError, error_answer, output_answer
 _MARK = "cordon_simulation"
 _XML_CODE = re.compile(r"<Code>([^<]+)</Code>")
 _JSON_CODE = re.compile(r'"__type":\s*"([^"]+)"')
+
+TICK_SECONDS = 0.0001
+"""How long a call takes to be sent. So each starts after what it waited for has ended, and not at that moment."""
 
 BACKSTAGE: ContextVar[bool] = ContextVar("cordon_simulation_backstage", default=False)
 """True while the simulated world itself is built or read: no record, no latency, no faults."""
@@ -64,16 +66,18 @@ class _Sent:
 class Transport:
     """Answers the requests of every client of the sessions that it is attached to."""
 
-    def __init__(self, clock: SimulatedClock, recorder: Recorder, faults: FaultPlan, callers: Callers) -> None:
+    def __init__(
+        self, clock: Clock, recorder: Recorder, faults: FaultPlan, callers: Callers, latency_seconds: float
+    ) -> None:
         from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415 - importing moto is slow
 
         self._clock = clock
+        self._latency_seconds = latency_seconds
         self._recorder = recorder
         self._faults = faults
         self._callers = callers
         self._moto = BotocoreStubber()
-        self._sent = threading.local()
-        self.lock = threading.RLock()
+        self._sent: _Sent | None = None
         self.fakes: dict[tuple[str, str], Fake] = {}
         self.acting_account: dict[str, str] = {}
         """Services that a delegated administrator calls in the name of another account (Organizations)."""
@@ -91,15 +95,15 @@ class Transport:
         context[_MARK] = (str(model.service_model.service_name), str(model.name), dict(params), presentable(params))
 
     def _note_request(self, request: AWSRequest, **_: Any) -> None:
-        # The prepared request that before-send gets has no context any more; both happen on this thread, one
-        # right after the other.
+        # The prepared request that before-send gets has no context any more; both happen one right after the other,
+        # and no other thread runs in between.
         context: dict[str, Any] = request.context
         service, operation, parameters, shown = context[_MARK]
         attempt = context.get("retries", {}).get("attempt", 1)
-        self._sent.value = _Sent(service, operation, parameters, shown, attempt)
+        self._sent = _Sent(service, operation, parameters, shown, attempt)
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        sent: _Sent = self._sent.value
+        sent = cast("_Sent", self._sent)
         delivery = None if BACKSTAGE.get() else self._recorder.current()
         if delivery is None:
             status, headers, body = self._execute(sent, request)
@@ -108,6 +112,7 @@ class Transport:
         return AWSResponse(request.url, status, cast("Any", headers), _Raw(body))
 
     def _perform(self, delivery: Delivery, sent: _Sent, request: AWSPreparedRequest) -> Answer:
+        self._clock.sleep(TICK_SECONDS)
         if delivery.dead:
             raise Crash(f"the process died before {sent.service}:{sent.operation}")
         fault = self._faults.take(sent.service, sent.operation)
@@ -125,7 +130,7 @@ class Transport:
         )
         if fault == Interruption.CRASH_BEFORE:
             self._die(delivery, call)
-        self._clock.wait_latency()
+        self._clock.sleep(self._latency_seconds)
         if delivery.dead:
             # Another thread's call killed the process while this one was on its way.
             self._die(delivery, call)
@@ -163,16 +168,15 @@ class Transport:
         region = scope(headers)[1] or ""
         if region not in known_regions():
             raise EndpointConnectionError(endpoint_url=request.url)
-        with self.lock:
-            try:
-                caller = self._callers.of(sent.service, headers, self._clock.now())
-                fake = self.fakes.get((sent.service, sent.operation))
-                if fake is not None:
-                    output = fake(caller, region, sent.parameters)
-                    return output_answer(sent.service, sent.operation, output)
-            except ApiError as refusal:
-                return error_answer(sent.service, refusal.code, refusal.message)
-            return self._ask_moto(sent, request, self.acting_account.get(sent.service, caller.account))
+        try:
+            caller = self._callers.of(sent.service, headers, self._clock.now())
+            fake = self.fakes.get((sent.service, sent.operation))
+            if fake is not None:
+                output = fake(caller, region, sent.parameters)
+                return output_answer(sent.service, sent.operation, output)
+        except ApiError as refusal:
+            return error_answer(sent.service, refusal.code, refusal.message)
+        return self._ask_moto(sent, request, self.acting_account.get(sent.service, caller.account))
 
     def _ask_moto(self, sent: _Sent, request: AWSPreparedRequest, account: str) -> Answer:
         request.headers["x-moto-account-id"] = account

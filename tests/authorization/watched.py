@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,7 +63,6 @@ class Watched:
     members: list[MemberCall] = field(default_factory=list)
     hub: list[HubCall] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @contextmanager
@@ -75,24 +73,19 @@ def watching(stage: Stage, seen: Watched) -> Iterator[Watched]:
 
     def watched(delivery: Any, sent: Any, request: Any) -> Any:
         key, region = scope({name: _text(value) for name, value in request.headers.items()})
-        with seen.lock:
-            session = seen.sessions.get(str(key))
+        session = seen.sessions.get(str(key))
         if session is None:
-            with seen.lock:
-                seen.hub.append(HubCall(seen.function, sent.service, sent.operation, dict(sent.parameters)))
+            seen.hub.append(HubCall(seen.function, sent.service, sent.operation, dict(sent.parameters)))
         else:
             account = session.role.split(":")[4]
-            with transport.lock:
-                named, passed = motos_iam(account, "aws")
-                place = place_of("aws", account, str(region), iam=named, passed=passed)
-                tags = tags_of(account, str(region))
-                asked = requests_of(sent.operation, sent.parameters, place, tags, sent.service)
-            with seen.lock:
-                seen.members.append(MemberCall(session, sent.operation, asked))
+            named, passed = motos_iam(account, "aws")
+            place = place_of("aws", account, str(region), iam=named, passed=passed)
+            tags = tags_of(account, str(region))
+            asked = requests_of(sent.operation, sent.parameters, place, tags, sent.service)
+            seen.members.append(MemberCall(session, sent.operation, asked))
         answer = perform(delivery, sent, request)
         if sent.operation == "AssumeRole" and (found := _KEY.search(answer[2])):
-            with seen.lock:
-                seen.sessions[found[1].decode()] = _session(sent.parameters)
+            seen.sessions[found[1].decode()] = _session(sent.parameters)
         return answer
 
     transport._perform = watched  # noqa: SLF001 — as above

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 
 from functions.aws.clients import NOT_REPEATABLE, Clients
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
-from functions.parallel import Pool
 from functions.steps.registry import contain_actions
 from tests.conftest import Simulated
 from tests.finding import findings
@@ -77,7 +76,7 @@ def test_outside_an_incident_no_member_is_called() -> None:
 
 def test_incidents_side_by_side_keep_their_own_keys(simulated: Simulated) -> None:
     stage = simulated(warm=False)
-    client, pool = stage.hub().clients.member("sts", REGION), Pool()
+    client, pool = stage.hub().clients.member("sts", REGION), stage.simulation.runtime().pool
 
     def who(account: str) -> str:
         MEMBER_CREDENTIALS.set(as_member(stage, account))
@@ -88,7 +87,6 @@ def test_incidents_side_by_side_keep_their_own_keys(simulated: Simulated) -> Non
     accounts = [ACCOUNT, OTHER] * 4
     assert pool.all([lambda account=account: who(account) for account in accounts]) == accounts
     assert MEMBER_CREDENTIALS.get() is None
-    pool.close()
 
 
 def test_keys_are_never_shown() -> None:

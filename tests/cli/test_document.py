@@ -40,6 +40,7 @@ def test_logs_are_on_standard_error_and_searchable() -> None:
     lines = [json.loads(line) for line in result.stderr.splitlines()]
 
     assert {"event", "target", "decision", "step"} <= {line["kind"] for line in lines}
+    assert lines[-1]["seed"] >= 0
     assert {line["incident"] for line in lines if line["kind"] == "step"} == {incident["id"]}
 
 

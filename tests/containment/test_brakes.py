@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from functools import partial
 from typing import Any
 
@@ -21,8 +20,32 @@ from hub.simulation.world_spec import Eni, Profile, ScalingGroup, TargetGroup
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import INSTANCE, instance
+from tests.stage import INSTANCE, Stage, instance
 from tests.steps.made import member
+
+
+class Moment:
+    """Something that happens once, waited for in the stage's time."""
+
+    stage: Stage
+
+    def __init__(self) -> None:
+        self._happened = False
+
+    def is_set(self) -> bool:
+        return self._happened
+
+    def set(self) -> None:
+        self._happened = True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long at most, and tell whether it has happened by then."""
+        clock = self.stage.simulation.clock
+        until = clock.monotonic() + seconds
+        while not self._happened and clock.monotonic() < until:
+            clock.sleep(0.01)
+        return self._happened
+
 
 LAST = instance(enis=(Eni(), Eni()), target_groups=(TargetGroup("web", 8080),))
 
@@ -40,7 +63,7 @@ def test_the_last_healthy_target_is_asked_about(simulated: Simulated) -> None:
 
 
 def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
-    swapped = threading.Event()
+    swapped = Moment()
 
     def slow(task: Any) -> Any:
         swapped.wait(10)
@@ -50,6 +73,7 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monke
     steps = tuple(dataclasses.replace(each, explore=slow) if each is targets.STEP else each for each in STEPS)
     monkeypatch.setattr(turn, "STEPS", steps)
     stage = simulated(LAST)
+    swapped.stage = stage
     seen: list[bool] = []
     verify = next(each for each in steps if each.name == "isolate").verify
 
@@ -69,7 +93,7 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(simulated: Simulated, monke
 
 
 def test_a_slow_list_of_target_groups_holds_nobody_up(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
-    swapped = threading.Event()
+    swapped = Moment()
     in_time: list[bool] = []
     every_group = targets._every_group  # noqa: SLF001 - what it asks of ELB takes long here
 
@@ -86,6 +110,7 @@ def test_a_slow_list_of_target_groups_holds_nobody_up(simulated: Simulated, monk
     late = dataclasses.replace(isolate.STEP, verify=verify)
     monkeypatch.setattr(turn, "STEPS", tuple(late if each.name == "isolate" else each for each in STEPS))
     stage = simulated(LAST)
+    swapped.stage = stage
     stage.deliver(asff(C2))
     assert in_time == [True], "isolation waited for the target groups"
     assert closed(stage) == [True, True]
@@ -96,7 +121,7 @@ def test_a_slow_list_of_target_groups_holds_nobody_up(simulated: Simulated, monk
 def test_a_scaling_group_that_answers_late_holds_nobody_up(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swapped = threading.Event()
+    swapped = Moment()
     in_time: list[bool] = []
 
     def apply(task: Any, prepared: Any) -> Any:
@@ -114,6 +139,7 @@ def test_a_scaling_group_that_answers_late_holds_nobody_up(
     monkeypatch.setattr(turn, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
     group = ScalingGroup("web", min=0, max=4, desired=2)
     stage = simulated(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
+    swapped.stage = stage
     stage.deliver(asff(C2))
     assert in_time == [True], "isolation waited for the group's answer"
     assert closed(stage) == [True]
@@ -123,7 +149,7 @@ def test_a_scaling_group_that_nobody_can_tell_of_holds_nobody_up(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host is isolated, and leaves its group on another try."""
-    swapped = threading.Event()
+    swapped = Moment()
     in_time: list[bool] = []
 
     def observe(who: Any) -> Any:
@@ -142,6 +168,7 @@ def test_a_scaling_group_that_nobody_can_tell_of_holds_nobody_up(
     monkeypatch.setattr(turn, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
     group = ScalingGroup("web", min=0, max=4, desired=2)
     stage = simulated(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
+    swapped.stage = stage
     (handed,) = stage.hand_over(asff(C2))
     assert in_time == [True], "isolation waited to be told of the group"
     assert handed.delivered.receives == 2, "nobody tried again"

@@ -79,11 +79,12 @@ class Table:
         self.simulation = stage.simulation
         self.clock = stage.simulation.clock
         hub = stage.hub()
+        self.runtime = hub.runtime
         self.dynamodb = hub.clients.hub("dynamodb")
         self.name = stage.deployment.settings.table
-        self.claims = Claims(self.dynamodb, self.name, self.clock, int(LEASE.total_seconds()))
-        self.store = Store(self.dynamodb, self.name, self.clock)
-        self.holds = Holds(self.dynamodb, self.name, self.clock)
+        self.claims = Claims(self.dynamodb, self.name, self.runtime, int(LEASE.total_seconds()))
+        self.store = Store(self.dynamodb, self.name, self.runtime)
+        self.holds = Holds(self.dynamodb, self.name, self.runtime)
 
     def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         item = self.dynamodb.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True).get("Item")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -117,14 +116,15 @@ def test_two_at_once_one_lease(table: Table) -> None:
     for number in range(3):
         target = replace(TARGET, instance=f"i-000000000000000{number}")
         attempts = [Attempt(f"t{each}", f"m{each}") for each in range(6)]
-        with ThreadPoolExecutor(len(attempts)) as pool:
-            opened = list(pool.map(partial(table.claims.open, target, INCIDENT, finding(), provisional()), attempts))
-            assert opened.count(None) == 1
-            winner = attempts[opened.index(None)]
-            assert {each.token for each in opened if each is not None} == {winner.token}
-            stood = next(each for each in opened if each is not None)
-            table.clock.sleep(LEASE.total_seconds() + 1)
-            taken = list(pool.map(partial(table.claims.take, target, stood, FURTHER, provisional()), attempts))
+        open_ = partial(table.claims.open, target, INCIDENT, finding(), provisional())
+        opened = table.runtime.pool.all([partial(open_, each) for each in attempts])
+        assert opened.count(None) == 1
+        winner = attempts[opened.index(None)]
+        assert {each.token for each in opened if each is not None} == {winner.token}
+        stood = next(each for each in opened if each is not None)
+        table.clock.sleep(LEASE.total_seconds() + 1)
+        take_ = partial(table.claims.take, target, stood, FURTHER, provisional())
+        taken = table.runtime.pool.all([partial(take_, each) for each in attempts])
         assert sum(each is not None for each in taken) == 1
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.incident.conflict import ATTEMPTS, cancellation, in_use, transact, writing
-from hub.simulation.clock import SimulatedClock
-from tests.policy.made import NOW
+from functions.runtime import Runtime
+from tests.stage import NOW, runtime
 
 
 def refused(code: str, *reasons: str) -> ClientError:
@@ -61,8 +61,8 @@ class Busy:
         return "done"
 
 
-def clock() -> SimulatedClock:
-    return SimulatedClock(NOW)
+def clock(seed: int = 0) -> Runtime:
+    return runtime(seed)
 
 
 @pytest.mark.parametrize("case", PASSES)
@@ -71,7 +71,7 @@ def test_what_passes_is_written_again(case: str) -> None:
     table, time = Busy([PASSES[case]] * 3), clock()
     assert writing(table.transact_write_items, time) == "done"
     assert len(table.asked) == 4
-    assert time.now() > NOW
+    assert time.clock.now() > NOW
 
 
 @pytest.mark.parametrize("case", STAYS)
@@ -82,7 +82,7 @@ def test_what_is_an_answer_is_raised_at_once(case: str) -> None:
         writing(table.transact_write_items, time)
     assert caught.value is STAYS[case]
     assert len(table.asked) == 1
-    assert time.now() == NOW
+    assert time.clock.now() == NOW
 
 
 def test_a_time_out_is_not_written_again() -> None:
@@ -98,21 +98,21 @@ def test_it_ends() -> None:
     with pytest.raises(ClientError, match=CANCELLED):
         writing(table.transact_write_items, time)
     assert len(table.asked) == ATTEMPTS
-    assert time.now() - NOW < timedelta(seconds=6)
+    assert time.clock.now() - NOW < timedelta(seconds=6)
 
 
 def test_those_who_met_once_part() -> None:
-    times = [clock() for _ in range(20)]
+    times = [clock(seed) for seed in range(20)]
     for time in times:
         writing(Busy([PASSES["one item in conflict"]]).transact_write_items, time)
-    assert len({time.now() for time in times}) > 1
+    assert len({time.clock.now() for time in times}) > 1
 
 
 def test_a_transaction_is_the_same_request_under_the_same_token_and_another_has_another() -> None:
     one, two = Busy([PASSES["one item in conflict"], PASSES["in progress"]]), Busy([])
     writes = [{"Put": {"TableName": "t", "Item": {"pk": {"S": "a"}}}}]
     transact(one, writes, clock())
-    transact(two, writes, clock())
+    transact(two, writes, clock(1))
     assert one.asked == [one.asked[0]] * 3
     assert one.asked[0]["TransactItems"] == writes
     tokens = {request["ClientRequestToken"] for request in (*one.asked, *two.asked)}

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from functions.incident.holds import ROOM_TO_PUT_BACK, HeldError, Hold, Holds, merged
-from functions.parallel import Pool
 from tests.incident.conftest import Tables
 from tests.incident.made import Table
 
@@ -129,7 +128,5 @@ def test_a_write_that_timed_out_is_made_once(table_with: Tables, what: str) -> N
 
 def test_two_that_join_at_once_get_different_shares(table: Table) -> None:
     on = table.holds
-    pool = Pool()
-    joined = pool.all([partial(join, on, each) for each in (A, B, C)])
-    pool.close()
+    joined = table.runtime.pool.all([partial(join, on, each) for each in (A, B, C)])
     assert sorted(hold.share for hold in joined) == [1, 2, 3]

@@ -119,11 +119,9 @@ def test_a_node_of_a_cluster_is_asked_for(simulated: Simulated, tag: str) -> Non
     assert stage.host() == before
 
 
-def end(stage: Stage) -> None:
+def end() -> None:
     """Terminate the host as Auto Scaling does, which no protection keeps from it."""
-    transport: Any = stage.simulation._transport  # noqa: SLF001 — moto is not to be used by two at once
-    with transport.lock:
-        ec2_backends[ACCOUNT][REGION].get_instance(INSTANCE).terminate()
+    ec2_backends[ACCOUNT][REGION].get_instance(INSTANCE).terminate()
 
 
 def meddling(stage: Stage, operation: str, meddle: Any) -> None:
@@ -141,7 +139,7 @@ def meddling(stage: Stage, operation: str, meddle: Any) -> None:
 @pytest.mark.parametrize("operation", ["CreateSecurityGroup", "ModifyNetworkInterfaceAttribute"])
 def test_a_host_that_is_terminated_half_way_ends_with_that_said(simulated: Simulated, operation: str) -> None:
     stage = simulated(instance(enis=(Eni(), Eni())))
-    meddling(stage, operation, lambda: end(stage))
+    meddling(stage, operation, end)
     (handed,) = stage.hand_over(asff())
     assert not handed.delivered.dead_lettered
     incident = stage.incident

@@ -31,11 +31,10 @@ def handle(stage: Stage, *records: dict[str, Any]) -> tuple[list[str], dict[str,
     """Hand a batch to a process of its own; return the ids that come again, and how each message ended."""
     ended: dict[str, EventResult | Unfinished] = {}
     hub = stage.hub()
-    intake = Intake(stage.deployment.settings, hub.clients, stage.simulation.clock, ended.__setitem__)
+    intake = Intake(stage.deployment.settings, hub.clients, stage.simulation.runtime(), ended.__setitem__)
     with stage.simulation.delivering(99):
         answer = intake.handle({"Records": list(records)})
     intake.close()
-    hub.pool.close()
     assert set(answer) == {"batchItemFailures"}
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]], ended
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from functions.incident.items import CONTROL_KEY, to_item
 from functions.organization.control import FOUND_HOLDS, Control, ControlError, Records
 from functions.organization.directory import Directory, DirectoryError, look_up, object_key
-from hub.simulation.clock import SimulatedClock
 from hub.simulation.world_spec import Account
 from tests.conftest import Simulated
 from tests.finding.findings import asff
-from tests.stage import ACCOUNT, NOW, TARGET, Stage
+from tests.stage import ACCOUNT, NOW, TARGET, Stage, runtime
 
 NAMES = st.lists(st.sampled_from(["Workloads", "Prod", "A b", "ü"]), max_size=4)
 PATHS = NAMES.map(lambda names: "/" + "/".join(names))
@@ -88,8 +87,8 @@ class Slow:
 
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_keys_left_unprocessed_are_asked_for_again(times: int) -> None:
-    table, clock = Slow(times), SimulatedClock(datetime(2026, 3, 2, tzinfo=UTC))
-    facts = Records(table, "t", clock).facts(TARGET, NOW)
+    table = Slow(times)
+    facts = Records(table, "t", runtime()).facts(TARGET, NOW)
     assert facts.control.bundle == "b"
     assert table.asked == [5, 4, 3, 2, 1][: times + 1]
 
@@ -100,9 +99,9 @@ def test_half_a_record_is_none() -> None:
             self.asked.append(1)
             return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
-    table, clock = Never(0), SimulatedClock(datetime(2026, 3, 2, tzinfo=UTC))
+    table = Never(0)
     with pytest.raises(ControlError):
-        Records(table, "t", clock).facts(TARGET, NOW)
+        Records(table, "t", runtime()).facts(TARGET, NOW)
     assert 2 <= len(table.asked) <= 10
 
 

@@ -17,13 +17,12 @@ from moto import mock_aws
 
 from functions import names
 from functions.aws.clients import Clients
-from functions.clock import SystemClock
 from functions.finding.model import Target
 from functions.incident.head import Heads
 from functions.incident.items import CONTROL_KEY, to_item
 from functions.organization.control import Records
 from functions.organization.standing import Loader
-from functions.parallel import Pool
+from functions.runtime import Runtime
 from hub.policy.compile import compile_config
 from tests.cli.running import cordon, document_of
 from tests.organization_command.answering import HOME, HUB, Answering
@@ -65,9 +64,9 @@ def control_item() -> dict[str, Any]:
 def in_force() -> str:
     """Load what the functions would go by, as they do."""
     clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
-    records = Records(clients.hub("dynamodb"), names.table("cordon"), SystemClock())
+    records = Records(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine())
     bucket = names.policy_bucket("cordon", MOTO, HOME)
-    standing = Loader(clients.hub("s3"), bucket, "o-exampleorgid", Pool()).load(records.control())
+    standing = Loader(clients.hub("s3"), bucket, "o-exampleorgid", Runtime.of_machine().pool).load(records.control())
     assert standing.bundle is not None, standing.problem
     return standing.bundle.digest
 
@@ -249,7 +248,7 @@ def test_switching_on_what_is_off_by_another_scope(hub_account: Path) -> None:
 def test_the_functions_see_the_switch(hub_account: Path) -> None:
     cordon("switch", "off", "/Workloads", "--config", hub_account)
     clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
-    control = Records(clients.hub("dynamodb"), names.table("cordon"), SystemClock()).control()
+    control = Records(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine()).control()
     assert control.off_for("444455556666", "/Workloads/Prod") == ("OU /Workloads",)
 
 
@@ -274,7 +273,7 @@ def opened(incident: str, instance: str, state: str) -> None:
     """Record an incident's head as the functions do, in a state."""
     client: Any = boto3.client("dynamodb", region_name=HOME)
     target = Target("aws", "444455556666", HOME, instance)
-    Heads(client, names.table("cordon"), SystemClock()).note_opened(incident, target)
+    Heads(client, names.table("cordon"), Runtime.of_machine()).note_opened(incident, target)
     client.update_item(
         TableName=names.table("cordon"),
         Key=to_item({"pk": f"incident#{incident}", "sk": "head"}),

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextvars
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hub.simulation.simulation import Simulation
@@ -22,14 +20,14 @@ def depth(calls: Sequence[dict[str, Any]]) -> int:
 
 
 def test_four_stages_of_four_calls_have_depth_four() -> None:
-    with Simulation(world(), latency_ms=50) as simulation, ThreadPoolExecutor(4) as pool:
+    with Simulation(world(), latency_ms=50) as simulation:
+        pool = simulation.runtime().pool
         client = simulation.session.client("sts")
         client.get_caller_identity()
         call: Callable[[], Any] = client.get_caller_identity
         with simulation.delivering(1):
             for _ in range(4):
-                for future in [pool.submit(contextvars.copy_context().run, call) for _ in range(4)]:
-                    future.result()
+                pool.all([call] * 4)
     assert len(simulation.calls) == 16
     assert depth(simulation.calls) == 4
 

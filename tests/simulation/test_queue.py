@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,18 +126,13 @@ def test_deliveries_are_messages_of_their_own_one_after_the_other() -> None:
 
 @pytest.mark.parametrize(("deliveries", "parallel", "copies"), [(1, 3, 3), (4, 2, 4), (3, 2, 3)])
 def test_copies_are_handled_at_the_same_time(deliveries: int, parallel: int, copies: int) -> None:
-    lock, running, most = threading.Lock(), [0], [0]
-    meeting = threading.Event()
+    running, most = [0], [0]
 
     def overlap(record: dict[str, Any], receive: int) -> Any:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-            if running[0] == parallel:
-                meeting.set()
-        meeting.wait(5)
-        with lock:
-            running[0] -= 1
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        simulation.clock.sleep(1)
+        running[0] -= 1
         return accept(record, receive)
 
     with Simulation(world(), now=NOW) as simulation:
@@ -188,8 +180,7 @@ def test_a_handler_that_outlives_its_process_has_not_answered() -> None:
         client = simulation.session.client("sts")
 
         def call_in_a_thread_and_forget(*_: Any) -> Any:
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(copy_context().run, client.get_caller_identity)
+            simulation.runtime().pool.start(client.get_caller_identity).exception()
 
         product = Product(simulation, call_in_a_thread_and_forget)
         (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])

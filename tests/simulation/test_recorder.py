@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextvars
 import json
 import threading
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.context import INCIDENT
+from hub.simulation.errors import SimulationError
 from hub.simulation.recorder import presentable
 from hub.simulation.simulation import Simulation
 from tests.simulation.worlds import ACCOUNT, INSTANCE, assume, client_with, member, refusal, world
@@ -51,8 +53,8 @@ def test_a_call_is_recorded_with_every_field_of_the_contract() -> None:
         "parameters": {"InstanceIds": [INSTANCE]},
         "account": ACCOUNT,
         "region": "eu-west-1",
-        "start_ms": 0.0,
-        "end_ms": 0.0,
+        "start_ms": 0.2,
+        "end_ms": 0.2,
         "error": None,
         "fault": None,
         "incident": "inc-0001",
@@ -121,15 +123,25 @@ def test_secrets_and_bodies_are_masked() -> None:
     assert json.dumps(shown)
 
 
-def test_a_thread_that_lost_the_context_is_not_lost() -> None:
+def test_a_thread_that_the_simulation_did_not_start_is_refused() -> None:
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            copied.run(client.get_caller_identity)
+        except SimulationError as error:
+            raised.append(error)
+
     with Simulation(world()) as simulation:
         client = simulation.session.client("sts")
         with simulation.delivering(3):
-            thread = threading.Thread(target=client.get_caller_identity)
+            copied = contextvars.copy_context()
+            thread = threading.Thread(target=call)
             thread.start()
             thread.join()
-        client.get_caller_identity()
-    assert [call["delivery"] for call in simulation.calls] == [3]
+    (error,) = raised
+    assert "did not start" in str(error)
+    assert simulation.calls == []
 
 
 def test_milliseconds_begin_with_the_first_delivery() -> None:

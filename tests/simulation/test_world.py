@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -254,14 +254,14 @@ def test_the_type_says_what_the_world_says(fields: dict[str, Any], hypervisor: s
 
 
 def test_many_threads_share_the_cloud() -> None:
-    with Simulation(world()) as simulation, ThreadPoolExecutor(16) as pool:
+    with Simulation(world()) as simulation:
         ec2 = member(simulation, "ec2")
         with simulation.delivering(1):
-            made = list(
-                pool.map(
-                    lambda number: ec2.create_tags(Resources=[INSTANCE], Tags=[{"Key": f"k{number}", "Value": "v"}]),
-                    range(40),
-                )
+            made = simulation.runtime().pool.all(
+                [
+                    partial(ec2.create_tags, Resources=[INSTANCE], Tags=[{"Key": f"k{number}", "Value": "v"}])
+                    for number in range(40)
+                ]
             )
         assert len(made) == len(simulation.calls) == 40
         assert {call["delivery"] for call in simulation.calls} == {1}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -26,14 +27,13 @@ def member(stage: Stage, *, incident: str = INCIDENT_ID, target: Target = TARGET
     MEMBER_CREDENTIALS.set(
         hub.assume(target, incident, purpose="contain", actions=contain_actions(changing=True)),
     )
-    groups = hub.records.facts(target, hub.clock.now()).groups
+    groups = hub.records.facts(target, hub.runtime.clock.now()).groups
     return Member(
         target=target,
         incident=incident,
         qualifier="cordon",
         clients=hub.clients,
-        pool=hub.pool,
-        clock=hub.clock,
+        runtime=hub.runtime,
         records=hub.records,
         holds=hub.holds,
         evidence=hub.evidence(incident),
@@ -65,11 +65,16 @@ def task(
                 sight.observed[step.name],
                 step.baseline(host, sight.observed[step.name]),
                 resumed,
+                who.pool.promise(),
             )
             for step in STEPS
             if step.explore is None  # its section takes a look of its own
         }
-        who.pool.close()
+
+
+def bare_task(member: Any, host: Any, options: Any, observed: Any, section: Any, **rest: Any) -> Task:
+    """Return a task for code that waits for nothing."""
+    return Task(member, host, options, observed, section, **{"resumed": False, "passed": Future(), **rest})
 
 
 def run(step: Step, each: Task) -> Any:

@@ -15,14 +15,13 @@ from functions.containment.look import look
 from functions.parallel import WORKERS
 from functions.steps import cut, network_acl
 from functions.steps.registry import STEPS
-from functions.steps.step import Task
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
 from tests.containment import hosts
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
-from tests.steps.made import member
+from tests.steps.made import bare_task, member
 
 SECOND = "i-0000000000000002"
 ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
@@ -337,7 +336,7 @@ def test_an_address_that_moved_away_since_the_baseline_is_named_and_not_denied(s
         who = member(stage)
         host = look(who, STEPS).host
         assert host is not None
-        task = Task(who, host, {}, None, {}, resumed=True)
+        task = bare_task(who, host, {}, None, {}, resumed=True)
         network = cut.explore(task)
         task = replace(task, section=cut.baseline(host, network))
         first, second = host.interfaces

@@ -12,12 +12,11 @@ from functions.containment.look import look
 from functions.parallel import WORKERS
 from functions.steps import users
 from functions.steps.registry import STEPS
-from functions.steps.step import Task
 from hub.simulation.world_spec import User
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR
 from tests.stage import ACCOUNT, INSTANCE, Stage, instance, staged
-from tests.steps.made import member
+from tests.steps.made import bare_task, member
 from tests.steps.test_identity import OTHER, OTHERS, contain, join_while_slow, left, rules, step, told
 
 ANN = User("ann", ACCOUNT, active_keys=2)
@@ -142,7 +141,7 @@ def test_a_user_whom_an_earlier_turn_found_and_who_is_gone_now_stays_a_gap() -> 
         who = member(stage)
         host = look(who, STEPS).host
         assert host is not None
-        task = Task(who, host, {"users": ["ann", "bob"]}, None, {"users": {"ann": {}}}, resumed=True)
+        task = bare_task(who, host, {"users": ["ann", "bob"]}, None, {"users": {"ann": {}}}, resumed=True)
         result = users.apply(task, users.explore(task))
         who.pool.close()
     assert [(part.what, part.outcome.value) for part in result.parts] == [
@@ -176,7 +175,7 @@ def test_who_is_acted_on_because_of_an_earlier_turn_is_not_told_of_as_let_alone(
         host = look(who, STEPS).host
         assert host is not None
         weaker = {"ann": "named by a weaker finding", "bob": "named by a weaker finding"}
-        task = Task(who, host, {}, None, {"users": {"ann": {}}}, resumed=True, users=weaker)
+        task = bare_task(who, host, {}, None, {"users": {"ann": {}}}, resumed=True, users=weaker)
         result = users.apply(task, users.explore(task))
         who.pool.close()
     told_of = [(part.what, part.reason) for part in result.parts]

@@ -77,7 +77,7 @@ def test_what_shows_late_is_read_again_for_three_seconds(
         waited = (stage.simulation.clock.now() - began).total_seconds()
     assert verified.outcome is (StepOutcome.FAILED if late == ALWAYS else StepOutcome.DONE)
     assert verified.transient is (late == ALWAYS)
-    assert 0 < waited <= 3
+    assert 0 < round(waited, 1) <= 3  # the calls take a fraction of a millisecond each
 
 
 def attach(stage: Stage, index: int = 1) -> str:

@@ -10,7 +10,6 @@ import pytest
 
 from functions.finding.model import Target
 from functions.incident.model import State
-from functions.parallel import Pool
 from functions.steps import isolate
 from functions.steps.access import Access, rules_of
 from hub.simulation.world_spec import Eni, Rule, SecurityGroup
@@ -292,13 +291,11 @@ def test_two_at_once_use_one_group(simulated: Simulated) -> None:
 
 def test_two_really_at_once_never_wear_an_open_group(simulated: Simulated) -> None:
     stage = simulated(*BOTH)
-    pool = Pool()
     with task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
         one = first[isolate.STEP]
         with task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second:
             other = second[isolate.STEP]
-            results = pool.all([lambda: run(isolate.STEP, one), lambda: run(isolate.STEP, other)])
-    pool.close()
+            results = other.member.pool.all([lambda: run(isolate.STEP, one), lambda: run(isolate.STEP, other)])
     for result in results:
         assert result.outcome == "done", result.reason
         (told,) = stage.visitor().describe_security_groups(GroupIds=[result.receipt["group"]])["SecurityGroups"]

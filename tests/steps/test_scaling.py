@@ -23,6 +23,7 @@ from tests.end_to_end.scenes import HOST, NEIGHBOUR, event, host, world
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.steps.made import bare_task
 
 SECOND, THIRD, FOURTH = (f"i-{number:017x}" for number in (2, 3, 4))
 ITEM = "Auto Scaling group web"
@@ -256,7 +257,7 @@ def _task(lifecycle: str, **options: Any) -> Task:
     found: Any = SimpleNamespace(id=INSTANCE)
     section = {"group": "web", "lifecycle": "InService", "protected": False}
     nobody: Any = None
-    return Task(nobody, found, options, Membership("web", lifecycle, protected=False), section, resumed=False)
+    return bare_task(nobody, found, options, Membership("web", lifecycle, protected=False), section, resumed=False)
 
 
 SHARES = [

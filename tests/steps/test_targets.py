@@ -13,16 +13,16 @@ import pytest
 
 from functions.incident.model import State, StepResult
 from functions.intake.result import Outcome
-from functions.parallel import Pool
+from functions.parallel import ThreadPool
 from functions.policy.model import Mode, Policy
 from functions.steps import targets
-from functions.steps.step import Task
 from hub.simulation.world_spec import Eni, Instance, TargetGroup
 from tests.conftest import Simulated
 from tests.containment import hosts
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.steps.made import bare_task
 
 SECOND, THIRD = "i-0000000000000002", "i-0000000000000003"
 WEB, API = TargetGroup("web", 8080), TargetGroup("api", 9000, by="ip")
@@ -128,7 +128,7 @@ def test_the_last_healthy_target_asks_and_changes_nothing(simulated: Simulated, 
 
 def test_policy_says_what_becomes_of_the_last_healthy_target() -> None:
     nobody: Any = None
-    task = Task(nobody, nobody, {}, (), {}, resumed=False)
+    task = bare_task(nobody, nobody, {}, (), {}, resumed=False)
     caps = targets.brake(task, targets.Found(alone=("web",)), Policy((), last_healthy_target=Mode.ENFORCE))
     assert [cap.mode for cap in caps] == [Mode.ENFORCE]
 
@@ -183,7 +183,7 @@ def test_a_plan_waits_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(targets, "PLAN_SECONDS", 0.01)
     host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
     nobody: Any = None
-    assert len(targets.plan(Task(nobody, host, {}, Future(), {}, resumed=False))) == 1
+    assert len(targets.plan(bare_task(nobody, host, {}, Future(), {}, resumed=False))) == 1
 
 
 def read(groups: tuple[targets.TargetGroup, ...]) -> Future[tuple[targets.TargetGroup, ...]]:
@@ -197,7 +197,7 @@ def test_the_plan_stands_for_what_is_not_known_yet() -> None:
     host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
     nobody: Any = None
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "instance"),)
-    task = Task(nobody, host, {}, read(groups), {}, resumed=False)
+    task = bare_task(nobody, host, {}, read(groups), {}, resumed=False)
     (call,) = targets.plan(task)
     assert (call.service, call.operation) == ("elbv2", "DeregisterTargets")
     assert call.parameters == {"TargetGroupArn": targets.ANY_GROUP, "Targets": [{"Id": INSTANCE}]}
@@ -210,7 +210,7 @@ def test_every_page_of_target_groups_is_read() -> None:
         "further": {"TargetGroups": [_described("api")]},
     }
     client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])  # noqa: N803 - AWS's name
-    member: Any = SimpleNamespace(client=lambda _: client, pool=Pool())
+    member: Any = SimpleNamespace(client=lambda _: client, pool=ThreadPool())
     found = targets.observe(member).result()
     member.pool.close()
     assert not isinstance(found, Exception)
@@ -227,9 +227,9 @@ def test_an_address_of_the_host_in_another_vpc_is_somebody_elses_in_its_own() ->
         {"Target": {"Id": name, "Port": 80}, "TargetHealth": {"State": "healthy"}} for name in ("10.0.0.1", "10.0.0.9")
     ]
     client = SimpleNamespace(describe_target_health=lambda TargetGroupArn: {"TargetHealthDescriptions": health})  # noqa: ARG005, N803 - AWS's name
-    member: Any = SimpleNamespace(client=lambda _: client, pool=Pool())
+    member: Any = SimpleNamespace(client=lambda _: client, pool=ThreadPool())
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "ip"),)
     host = hosts.host(interfaces=(hosts.interface(), elsewhere))
-    found = targets.explore(Task(member, host, {}, read(groups), {}, resumed=False))
+    found = targets.explore(bare_task(member, host, {}, read(groups), {}, resumed=False))
     member.pool.close()
     assert [each.id for each in found.registered] == ["10.0.0.1"]

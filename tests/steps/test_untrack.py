@@ -14,13 +14,13 @@ import pytest
 from functions.incident.items import stamp
 from functions.steps.host import Host, Interface, PublicAddress
 from functions.steps.open_group import OPEN_SECONDS, refusal
-from functions.steps.step import Task
 from hub.simulation.faults import Fault, FaultPlan
 from hub.simulation.world_spec import Eni
 from tests.conftest import Simulated
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
 from tests.stage import INSTANCE, Stage, instance
+from tests.steps.made import bare_task
 
 BUNDLE = policy("steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, untrack: true}}\n")
 SWAP = "ModifyNetworkInterfaceAttribute"
@@ -128,7 +128,7 @@ HOST = Host("i-1", "running", "vpc-1", None, spot=False, tags={}, interfaces=(PL
 )
 def test_what_is_refused(host: Host, why: str | None, *, resumed: bool) -> None:
     member: Any = SimpleNamespace(groups={"vpc-1#profile": "sg-recorded"}, made=frozenset({"sg-made"}))
-    said = refusal(Task(member, host, {}, None, {}, resumed))
+    said = refusal(bare_task(member, host, {}, None, {}, resumed=resumed))
     assert said is None if why is None else why in str(said)
 
 

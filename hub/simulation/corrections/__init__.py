@@ -2,7 +2,7 @@
 """What moto gets wrong and a containment would notice, put right for as long as a simulation is open.
 
 A correction replaces a method or a property of moto's and speaks moto's language: its backends, its exceptions.
-Each module covers one part of AWS; ``correct`` applies them all. moto 5.2.5 is what they were written against.
+Each module covers one part of AWS; ``correct`` applies them all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hub.simulation.corrections import (
     sharing,
     snapshots,
     store,
+    time,
     types,
 )
 from hub.simulation.patches import Patches
@@ -28,6 +29,7 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches, clock: Clock) -> None:
     """Apply every correction; ``patches`` undoes them."""
+    time.correct(patches, clock)
     haste.correct(patches)
     interfaces.correct(patches)
     addresses.correct(patches)

@@ -46,7 +46,7 @@ def correct(patches: Patches) -> None:
         return ActionResult({"InstanceId": instance.id, "ImageData": base64.b64encode(SCREEN).decode()})
 
     patches.replace(General, "get_console_output", output)
-    patches.replace(General, "get_console_screenshot", screen)
+    patches.add(General, "get_console_screenshot", screen)
 
 
 def _instance(response: Any) -> Any:

@@ -54,7 +54,7 @@ def correct(patches: Patches) -> None:
     patches.replace(BaseJSONSerializer, "_serialize_type_structure", structure)
     patches.replace(expressions.DepthFirstTraverser, "traverse", _traverse)
     patches.replace(DynamoType, "__deepcopy__", copied)
-    patches.replace(Table, "__deepcopy__", _with_items_of_its_own)
+    patches.add(Table, "__deepcopy__", _with_items_of_its_own)
     patches.replace(responses, "method_names_from_class", cache(utils.method_names_from_class))
 
 

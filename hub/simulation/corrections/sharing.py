@@ -27,8 +27,9 @@ def correct(patches: Patches) -> None:
     from moto.ec2.models.subnets import Subnet  # noqa: PLC0415
     from moto.ec2.models.vpcs import VPC  # noqa: PLC0415
 
-    for kind in (VPC, Subnet, NetworkAcl):
+    for kind in (VPC, Subnet):
         patches.replace(kind, "owner_id", _Owner())
+    patches.add(NetworkAcl, "owner_id", _Owner())  # moto sets it in each network ACL, not in the class
     for name in _OWNERS_ALONE:
         patches.replace(NetworkAclBackend, name, _unless_shared(getattr(NetworkAclBackend, name)))
 
