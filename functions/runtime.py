@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the code waits by and draws random values from: the clock, the pool of threads, the source of randomness.
 
-Nothing else in this package waits, starts threads, makes random values, or reads the time (the log does, for its lines).
-So a simulation that supplies these three runs the same code with the same result every time.
+Nothing else in this package waits, starts threads, makes random values, or reads the time (the log
+does, for its lines). So a simulation that supplies these three runs the same code with the same result every time.
 """
 
 from __future__ import annotations

@@ -91,7 +91,6 @@ def judge(
     beside = (*_identity(results, types, host, users), *_surroundings(results, host))
     if not isolated or isolation is None:
         why = gaps or (isolation.reason if isolation is not None else "isolation is no step of this decision")
-        why += _opened(isolation, host) if isolation is not None else ""
         wanted = isolation is not None and isolation.outcome is StepOutcome.FAILED
         state = State.FAILED if wanted else State.PARTIAL
         return Verdict(state, (RESIDUAL_NETWORK, *_network(results, host, verified), *beside), f"not isolated: {why}")
@@ -99,7 +98,6 @@ def judge(
     count = f"{len(isolated)} of {len(host.interfaces)} interfaces isolated"
     if verified < isolated:
         count += f", {len(verified)} read back"
-    count += _opened(isolation, host)
     if isolation.outcome is StepOutcome.DONE and isolation.reason:
         count += f"; {isolation.reason}"  # what was odd, though it kept no interface from being isolated
     if failed:
@@ -120,16 +118,6 @@ def own_channel(finding_types: Iterable[str], risks: Iterable[str]) -> str | Non
     return None
 
 
-def _opened(isolation: StepResult, host: Host) -> str:
-    """Tell when the host was open to all, as a clause; empty where it never was."""
-    if not isolation.receipt.get("open"):
-        return ""
-    since, until = isolation.receipt["open"]
-    if {each.id for each in host.interfaces} <= set(isolation.receipt["swapped"]):
-        return f"; open to all traffic from {since} to {until}, to end open connections"
-    return f"; opened to all traffic at {since}, for how long what became of the open group says (untrack)"
-
-
 def _unworn(isolation: StepResult, host: Host, verified: set[str]) -> Iterator[str]:
     """Name that interfaces were left out which another try may isolate; those that a service manages it can't."""
     own = {each.id for each in host.interfaces if not (each.managed_by or host.managed_by)}
@@ -141,11 +129,9 @@ def _unworn(isolation: StepResult, host: Host, verified: set[str]) -> Iterator[s
 def _network(results: Sequence[StepResult], host: Host, verified: set[str]) -> Iterator[str]:
     """Name what is left of the host's ways by network, even once it wears the quarantine group.
 
-    Connections are tracked per path. To the internet by a NAT gateway, through a load balancer, to an endpoint, they
-    always are, so making them untracked first does nothing for those; one that is dormant is not made untracked
-    either; shortened tracking lets whoever keeps talking go on; and without a public address the other paths stay.
-    Only the denials of a network ACL end them, at the edges of the VPC's other subnets: not within the host's own, nor
-    where traffic crosses none of them.
+    Connections are tracked per path. Shortened tracking does not end a connection with traffic on it, and without a
+    public address the other paths stay. Only the denials of a network ACL end connections, at the edges of the VPC's
+    other subnets: not within the host's own, nor where traffic crosses none of them.
     """
     cut = _whole(results, "cut")
     if cut:

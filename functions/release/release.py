@@ -34,7 +34,7 @@ _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exi
 _GONE_WITH_IT = frozenset(
     {"capture", "expire", "isolate", "profile", "protect", "quarantine", "scaling", "snapshot", "targets"}
 )
-"""Steps that change nothing that outlives the host. A role, a user, a network ACL, an open group do."""
+"""Steps that change nothing that outlives the host; a role, a user and a network ACL outlive it."""
 
 _NETWORK = frozenset(step.name for step in STEPS if isolate.NAME in {step.name, step.within})
 _CREDENTIALS = frozenset({identity.NAME, sessions.NAME})

@@ -13,10 +13,9 @@ from typing import Any
 
 from functions.aws import errors
 from functions.aws.command import aws_command
-from functions.incident.items import stamp
 from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
-from functions.steps import open_group, quarantine_group
+from functions.steps import quarantine_group
 from functions.steps.access import rules_of
 from functions.steps.grant import ONE_INSTANCE, Conditions, Grant, reads
 from functions.steps.group_rules import ACCESS_PART, NOT_VISIBLE, GroupError, attempt_on_group
@@ -134,18 +133,14 @@ def prepare(task: Task) -> Prepared | Part:
 
 
 def apply(task: Task, prepared: Any) -> StepResult:
-    """Swap every interface at once; each has an outcome of its own. Where policy says so the host is opened before."""
+    """Swap every interface at once; each has an outcome of its own."""
     if isinstance(prepared, Part):
         return conclude(NAME, [prepared], {"group": None, "swapped": [], "verified": []})
     group = prepared.group
-    opened = open_group.put_on(task, group)
-    swappers = [_swapper(task, each, group) for each in task.host.interfaces]
-    parts = task.member.pool.all([partial(open_group.insist, task.member, opened, swap) for swap in swappers])
+    parts = task.member.pool.all([_swapper(task, each, group) for each in task.host.interfaces])
     swapped = [part.what for part in parts if part.outcome is StepOutcome.DONE]
-    receipt: dict[str, Any] = {"group": group, "swapped": swapped, "verified": []}
-    if opened.since is not None:
-        receipt["open"] = [stamp(opened.since), stamp(task.member.clock.now())]
-    parts.extend((*prepared.gaps, *opened.told))
+    receipt = {"group": group, "swapped": swapped, "verified": []}
+    parts.extend(prepared.gaps)
     nothing = "the host has no interface"
     return conclude(NAME, parts, receipt, nothing=nothing)
 

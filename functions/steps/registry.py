@@ -21,7 +21,6 @@ from functions.steps import (
     sessions,
     snapshot,
     targets,
-    untrack,
     users,
 )
 from functions.steps.grant import Grant, reading
@@ -31,7 +30,6 @@ STEPS: tuple[Step, ...] = (
     scaling.STEP,
     targets.STEP,
     isolate.STEP,
-    untrack.STEP,
     expire.STEP,
     cut.STEP,
     addresses.STEP,

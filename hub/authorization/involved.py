@@ -54,7 +54,6 @@ INVOLVED: Mapping[str, tuple[Involved, ...]] = {
     "DescribeInstances": (),
     "DescribeNetworkAcls": (),
     "DescribeNetworkInterfaces": (),
-    "DescribeRouteTables": (),
     "DescribeSecurityGroupRules": (),
     "DescribeSecurityGroups": (),
     "DescribeSnapshots": (),

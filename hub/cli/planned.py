@@ -42,10 +42,6 @@ def _let(direction: str) -> Callable[[Parameters], str]:
     return words
 
 
-def _take_away(direction: str) -> Callable[[Parameters], str]:
-    return lambda parameters: f"remove the {direction} rules of {parameters['GroupId']}"
-
-
 def _swap(parameters: Parameters) -> str:
     if "ConnectionTrackingSpecification" in parameters:
         seconds = ", ".join(
@@ -128,11 +124,9 @@ def _on(setting: Parameters) -> str:
 
 _WORDS: Mapping[str, Callable[[Parameters], str | None]] = {
     "ec2:CreateSecurityGroup": _new_group,
-    "ec2:DeleteSecurityGroup": lambda given: f"delete security group {given['GroupId']}",
     "ec2:AuthorizeSecurityGroupIngress": _let("from"),
     "ec2:AuthorizeSecurityGroupEgress": _let("to"),
-    "ec2:RevokeSecurityGroupIngress": _take_away("inbound"),
-    "ec2:RevokeSecurityGroupEgress": _take_away("outbound"),
+    "ec2:RevokeSecurityGroupEgress": lambda given: f"remove the outbound rules of {given['GroupId']}",
     "ec2:ModifyNetworkInterfaceAttribute": _swap,
     "ec2:ModifyInstanceAttribute": _attribute,
     "ec2:CreateSnapshots": _snapshots,

@@ -12,6 +12,12 @@ from hub.policy.words import Cidr, Endpoint, Flag, Port, PrefixList, SecurityGro
 
 _CLOSED = ConfigDict(extra="forbid")
 
+REMOVED = {
+    ("isolate", "untrack"): "was removed, since it opened the host (docs/adr/0022); the options against open "
+    "connections are cut (network ACLs) and expire (idle time-out)",
+}
+"""(step, option) -> what an error says of an option that an earlier version had."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -47,7 +53,6 @@ class Isolate:
     enabled: Flag | None = None
     access: Access | None = None
     expire: Flag | None = None
-    untrack: Flag | None = None
     cut: Flag | None = None
     addresses: Literal["keep", "disassociate"] | None = None
 

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from functions.finding.model import Label
 from functions.policy.model import Mode
 from hub.policy.errors import Located, located, suggestion
-from hub.policy.options import Steps
+from hub.policy.options import REMOVED, Steps
 from hub.policy.reader import Document, kind
 from hub.policy.words import (
     Account,
@@ -184,6 +184,8 @@ def _located(document: Document, shape: type, detail: dict[str, Any]) -> Located
     is_key = "[key]" in detail["loc"]
     path = tuple(part for part in detail["loc"] if part != "[key]")
     what, value = detail["type"], detail["input"]
+    if what == "unexpected_keyword_argument" and path[-2:] in REMOVED:
+        return located(document.key(path), path, REMOVED[path[-2:]])
     if what == "unexpected_keyword_argument":
         known = _keys(shape, path[:-1])
         near = suggestion(str(path[-1]), known)

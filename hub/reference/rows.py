@@ -61,7 +61,6 @@ ROWS = (
     Row("scaling, `replace: false`", "scaling", {"scaling": {"replace": False}}, _MEMBER),
     Row("scaling, `targets: keep`", "scaling", {"scaling": {"targets": "keep"}}, _MEMBER),
     Row("isolate, `expire: true`", "expire", {"isolate": {"expire": True}}),
-    Row("isolate, `untrack: true`", "untrack", {"isolate": {"untrack": True}}),
     Row("isolate, `cut: true`", "cut", {"isolate": {"cut": True}}),
     Row("isolate, `addresses: disassociate`", "addresses", {"isolate": {"addresses": "disassociate"}}, _PUBLIC),
     Row("capture", "capture", {"capture": {}}),

@@ -110,20 +110,6 @@ STEP_TEXTS: Mapping[str, StepText] = {
         cannot="Instances that are not built on Nitro: skipped.",
         leaves=(verdict.RESIDUAL_CONNECTIONS,),
     ),
-    "untrack": StepText(
-        what="Has open connections end with the quarantine group: before the first quarantine, and only then, "
-        "isolation puts a group on every interface that lets everything in and out, so that nothing of the host is "
-        "tracked. **It opens the host for five seconds.** This step says why the host was not opened, "
-        "and deletes that group. A further try goes straight to quarantine.",
-        on={"untrack": True},
-        baseline="The VPC; the groups of the interfaces are in isolate's.",
-        verify="That the group could be deleted is the proof that nothing wears it.",
-        release="An open group that is left is deleted, after isolate has put the groups back.",
-        cannot="Refused, and named, for a host with a public address and for one that was quarantined before. A "
-        "connection without traffic in that moment, or through a NAT gateway, a load balancer or an endpoint, "
-        "survives.",
-        leaves=(verdict.RESIDUAL_CONNECTIONS,),
-    ),
     "cut": StepText(
         what="Denies each of the host's addresses, v4 and v6, in every network ACL of its VPC, before all other "
         "entries. An entry names the far end alone, so it is the other subnets that shut the host out: those of NAT "
@@ -146,8 +132,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         baseline="Each public address with its private one, and its allocation.",
         verify="The associations are read back.",
         release="Each Elastic IP goes back to its private address, unless somebody uses it by then.",
-        cannot="A public address that EC2 assigned by itself has no allocation, and stays. With `untrack` too, the "
-        "address is taken off beside the isolation and so too late: `untrack` is refused for a host that had one.",
+        cannot="A public address that EC2 assigned by itself has no allocation, and stays.",
         takes_away=(verdict.RESIDUAL_ADDRESS,),
     ),
     "protect": StepText(
@@ -259,7 +244,6 @@ OPTION_TEXTS: Mapping[tuple[str, str], str] = {
     ("isolate", "access"): "the investigators' way in: `ports` from `cidrs`, `security_groups`, `prefix_lists`; "
     "`ssm`: by Session Manager, what the host may reach by HTTPS",
     ("isolate", "expire"): "idle connections are forgotten after a minute",
-    ("isolate", "untrack"): "open connections end with the quarantine group; opens the host for a moment",
     ("isolate", "cut"): "every network ACL of the VPC denies the host's addresses",
     ("isolate", "addresses"): "`keep` (default); `disassociate`: Elastic IPs are taken off the host, and kept",
     ("capture", "user_data"): "user data too, which often holds secrets; off unless policy says so",

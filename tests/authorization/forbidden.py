@@ -163,6 +163,7 @@ _EVERYBODY = {
     "stop it": Call("StopInstances", {"InstanceIds": [INSTANCE]}),
     "let another incident's group out": Call("AuthorizeSecurityGroupEgress", {"GroupId": "sg-of-another-incident"}),
     "let production's group out": Call("AuthorizeSecurityGroupEgress", {"GroupId": "sg-production"}),
+    "delete its own group": Call("DeleteSecurityGroup", {"GroupId": "sg-ours"}),
     "delete production's group": Call("DeleteSecurityGroup", {"GroupId": "sg-production"}),
     "delete another incident's group": Call("DeleteSecurityGroup", {"GroupId": "sg-of-another-incident"}),
     "release an address": Call(
@@ -192,7 +193,6 @@ ALLOWED: Mapping[str, Mapping[str, Call]] = {
         "make a group": _group(),
         "let investigators into its own group": _let_in("sg-ours"),
         "shut its own group": _shut("sg-ours"),
-        "delete its own group": Call("DeleteSecurityGroup", {"GroupId": "sg-ours"}),
         "take the host out of its scaling group": _scaling("EnterStandby"),
         "take it out of a target group": _targets("DeregisterTargets"),
         "deny a role for the host": _slot(),
@@ -207,7 +207,6 @@ ALLOWED: Mapping[str, Mapping[str, Call]] = {
         "put a status back": _tag("eni-ours", {"status": "live"}),
         "take a status away": _untag("eni-ours", "status"),
         "take the incident's tag away": _untag("eni-ours", "cordon:incident"),
-        "delete its own group": Call("DeleteSecurityGroup", {"GroupId": "sg-ours"}),
         "put the host back into service": _scaling("ExitStandby"),
         "register it again": _targets("RegisterTargets"),
         "take a slot away": _role("UntagRole", TagKeys=["cordon-denied-1"]),

@@ -6,9 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from hub.simulation.faults import Fault, FaultPlan
 from hub.simulation.world_spec import Eni, Instance, Organization, Profile, ScalingGroup, TargetGroup, User
 from tests.authorization.watched import Watched, watching
 from tests.finding.findings import asff
@@ -136,23 +134,6 @@ _MEMBER = {
 
 
 _TARGET = instance(target_groups=(TargetGroup("web", 8080),))
-_REACHED_BY_IPV6 = instance(enis=(Eni(ipv6=True),))
-_UNTRACKED = f"{{isolate: {{{_LET_IN}, untrack: true}}}}"
-
-
-def _mended(stage: Stage, seen: Watched) -> None:
-    """What keeps a containment from its end is over before the release."""
-    stage.hand_over(asff(C2))
-    stage.meet()
-    _release(stage, seen)
-
-
-def _left_open(stage: Stage, seen: Watched) -> None:
-    """Quarantine fails to go on while the host is open, so that the open group is shut."""
-    transport: Any = stage.simulation._transport  # noqa: SLF001 — a text can't say which attempt is the first
-    faults = [Fault("ec2", "ModifyNetworkInterfaceAttribute", "UnauthorizedOperation", None, 2 * len(HOST.enis))]
-    transport._faults = FaultPlan(faults)  # noqa: SLF001 — as above
-    _mended(stage, seen)
 
 
 def _protected(stage: Stage, seen: Watched) -> None:
@@ -196,11 +177,6 @@ PATHS: Mapping[str, Path] = {
         steps="{identity: {inline: true, revoke_sessions: true, profile: swap}}",
         opted_in=True,
     ),
-    "connections untracked": Path(hosts=(_REACHED_BY_IPV6,), steps=_UNTRACKED),
-    "the group that untracks can't be deleted": Path(
-        _mended, faults=["ec2:DeleteSecurityGroup=AccessDenied*9"], steps=_UNTRACKED
-    ),
-    "quarantine doesn't go on after untracking": Path(_left_open, steps=_UNTRACKED),
     "investigators come by SSM": Path(
         steps="{isolate: {access: {ssm: [192.0.2.0/28]}}, identity: {ssm: exempt}}", hosts=(HOST,)
     ),

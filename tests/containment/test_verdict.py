@@ -58,7 +58,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "cut, and in another VPC too": (host(interfaces=(interface(vpc="vpc-2"),)), (did("cut"),), (), CUT | ALWAYS),
     "connections cut in part": (host(), (did("cut", DONE, "", DONE, SKIPPED),), (), ALWAYS),
     "nothing to cut": (host(), (StepResult("cut", SKIPPED),), (), ALWAYS),
-    "untracked and expired": (host(), (did("untrack"), did("expire")), (), ALWAYS),
+    "tracking shortened": (host(), (did("expire"),), (), ALWAYS),
     "an address that EC2 assigned": (at(AUTO), (did("addresses", disassociated=[]),), (), ALWAYS | {"public-address"}),
     "a profile without a role": (WITH_ROLE, (StepResult("identity", SKIPPED, receipt={"roleless": True}),), (), ALWAYS),
     "an Elastic IP that is kept": (at(ELASTIC), (), (), ALWAYS | {"public-address"}),
@@ -187,15 +187,3 @@ def test_a_host_that_is_not_isolated_has_its_other_risks_told() -> None:
         "load-balancer",
         "termination",
     )
-
-
-def test_how_long_the_host_was_open_is_told() -> None:
-    since, until = "2026-03-02T10:28:00.925+00:00", "2026-03-02T10:28:06.028+00:00"
-    opened = StepResult("isolate", DONE, receipt={**ISOLATED.receipt, "open": [since, until]})
-    assert f"open to all traffic from {since} to {until}" in judge((opened,), (), host()).reason
-    never = StepResult(
-        "isolate", FAILED, receipt={"group": "sg-q", "swapped": [], "verified": [], "open": [since, until]}
-    )
-    reason = judge((never,), (), host()).reason
-    assert f"opened to all traffic at {since}" in reason
-    assert until not in reason, "nobody knows that it was closed then"

@@ -70,7 +70,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         f"isolate: {{{_ACCESS}, expire: true, cut: true, addresses: disassociate}}}}",
         {**_MEMBER, "public_ip": "elastic"},
     ),
-    "untracked": Scenario(f"{{isolate: {{{_ACCESS}, untrack: true}}}}"),
     "opt-in identity": Scenario(
         f"{{isolate: {{{_ACCESS}}}, identity: {{inline: true, revoke_sessions: true, profile: swap}}}}",
         {"profile": Profile("app-profile", "app-role")},

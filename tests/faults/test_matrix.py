@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from functions.incident.model import State
+from functions.steps.group_rules import EVERYWHERE
 from hub.simulation.run import deployed
 from tests.faults.matrix import CONTAINMENT, GOLDEN, RELEASE, Case, Cell, calls, cases, counted, held, judged, keep
-from tests.faults.scenarios import SCENARIOS, request
+from tests.faults.scenarios import SCENARIOS, contained, request
 
 _WITH_EVERY_TEST = {
     # one call that changes something, of each step
@@ -62,6 +63,21 @@ def test_the_list_names_every_call(scenario: str) -> None:
         ordered = {half: {name: each[name] for name in SCENARIOS if name in each} for half, each in listed.items()}
         GOLDEN.write_text(json.dumps(ordered, indent=1) + "\n")
     assert {half: calls(half)[scenario] for half in found} == found
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_no_option_opens_the_host(scenario: str) -> None:
+    """A containment puts a quarantine group on and nothing else, and no rule that it adds is for every address."""
+    ended = contained(SCENARIOS[scenario])
+    quarantine = {
+        each["id"] for each in ended.world["security_groups"] if each["name"].startswith("cordon-quarantine-")
+    }
+    swaps = [call["parameters"]["Groups"] for call in ended.calls if "Groups" in call["parameters"]]
+    assert swaps
+    assert {group for groups in swaps for group in groups} <= quarantine
+    added = [call["parameters"] for call in ended.calls if call["operation"].startswith("AuthorizeSecurityGroup")]
+    assert added
+    assert not any(everywhere in str(rules) for rules in added for everywhere in EVERYWHERE)
 
 
 @pytest.mark.parametrize("case", _cases())

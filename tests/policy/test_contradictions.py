@@ -23,6 +23,7 @@ OPT_IN = "takes the opt-in role: deploy it (deployment.yaml has rollout.identity
 SSM = "takes Systems Manager from the host, by which isolate.access.ssm lets in"
 BARE = Given(identity_role=False, qualifier="staging")
 ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
+REMOVED = "was removed, since it opened the host (docs/adr/0022); the options against open connections are cut (network ACLs) and expire (idle time-out)"
 
 DEPLOYMENT = """\
 version: 1
@@ -54,7 +55,7 @@ ONE_LAYER = [
             "3:19: steps.isolate.cut: cut would cut the investigators off too: no network ACL knows security_groups; give cidrs alone"
         ],
     ),
-    ("isolate: {cut: true, untrack: true, expire: true, addresses: disassociate, " + ACCESS + "}", []),
+    ("isolate: {cut: true, expire: true, addresses: disassociate, " + ACCESS + "}", []),
     ("isolate: {addresses: drop}", ["3:30: steps.isolate.addresses: 'drop' is none of keep, disassociate"]),
     ("scaling: {leave: detach, replace: false, targets: keep}", []),
     ("identity: {inline: true}", [f"3:20: steps.identity.inline: {OPT_IN}"]),
@@ -104,6 +105,17 @@ def test_layers_are_merged_first_and_the_deepest_that_has_a_part_is_named(tmp_pa
     assert errors_of(tmp_path, files) == [
         "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: cut would cut the investigators off too: no network ACL knows prefix_lists; give cidrs alone",
         f"ous/b.yaml:3:42: rules.tor.steps.isolate.access.cidrs: {NOBODY}",
+    ]
+
+
+def test_an_option_that_opened_the_host_is_refused_and_others_are_named(tmp_path: Path) -> None:
+    files = {
+        "organization.yaml": f"{ORG}steps: {{isolate: {{untrack: true}}}}\n",
+        "ous/a.yaml": "version: 1\nou: /Workloads\nrules: {tor: {steps: {isolate: {untrack: false}}}}\n",
+    }
+    assert errors_of(tmp_path, files) == [
+        f"organization.yaml:3:19: steps.isolate.untrack: {REMOVED}",
+        f"ous/a.yaml:3:33: rules.tor.steps.isolate.untrack: {REMOVED}",
     ]
 
 

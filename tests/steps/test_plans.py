@@ -110,7 +110,7 @@ def test_planning_twice_gives_the_same(simulated: Simulated) -> None:
 
 
 OPTIONS = policy(
-    "steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, untrack: true, cut: true, expire: true, "
+    "steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, cut: true, expire: true, "
     "addresses: disassociate}}\n"
 )
 
@@ -121,16 +121,8 @@ def test_who_is_asked_is_told_what_will_be_refused_and_what_an_option_does(simul
     (interface,) = stage.host()["enis"]
     public = interface["addresses"][-1]
     assert {step.name: step.reason for step in stage.incident.steps if step.reason} == {
-        "untrack": f"will be refused: {interface['id']} has the public address {public}",
         "cut": "will be refused where the VPC is another account's, or where investigators may come from inside it or "
         "through a transit gateway; an ACL without room is left out",
         "expire": "will be skipped where the host's type is not of the Nitro system",
         "addresses": f"takes {public} off the host",
     }
-
-
-def test_who_is_asked_is_told_that_the_host_will_be_open(simulated: Simulated) -> None:
-    stage = simulated(bundle=OPTIONS)
-    stage.deliver(asff(TOR))
-    told = {step.name: step.reason for step in stage.incident.steps}
-    assert told["untrack"] == "opens the host to all traffic for 5 s, just before it is isolated"

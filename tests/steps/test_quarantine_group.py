@@ -289,7 +289,7 @@ def test_two_at_once_use_one_group(simulated: Simulated) -> None:
     assert len([each for each in stage.simulation.world()["security_groups"] if "quarantine" in each["name"]]) == 1
 
 
-def test_two_really_at_once_never_wear_an_open_group(simulated: Simulated) -> None:
+def test_two_really_at_once_wear_a_group_that_is_shut(simulated: Simulated) -> None:
     stage = simulated(*BOTH)
     with task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
         one = first[isolate.STEP]
