@@ -98,6 +98,19 @@ def test_the_boundary_allows_of_iam_what_the_roles_have_and_no_more() -> None:
     assert {action for action in allowed if not reading(action)} == set(rows("change of IAM"))
 
 
+def test_without_the_opt_in_role_the_boundary_allows_none_of_its_changes() -> None:
+    from tests.member_stacks.made import policy  # noqa: PLC0415 - CDK is slow to import
+
+    allowed = {
+        action
+        for statement in policy(f"{Q}-boundary")["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in of_iam(statement["Action"])
+    }
+    told = {action for action, cells in rows("change of IAM").items() if words(cells[0]) != {names.IDENTITY}}
+    assert {action for action in allowed if not reading(action)} == told
+
+
 def test_what_the_boundary_denies_is_told() -> None:
     denied = {
         statement["Sid"]: set(listed(statement.get("Action", statement.get("NotAction")))) | keys(statement)
