@@ -25,6 +25,7 @@ _ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{TableName}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy{Path}{ManagedPolicyName}",
     "AWS::IAM::Role": "iam::{account}:role{Path}{RoleName}",
+    "AWS::Lambda::Function": "lambda:{region}:{account}:function:{FunctionName}",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{LogGroupName}:*",
     "AWS::S3::Bucket": "s3:::{BucketName}",
     "AWS::SNS::Topic": "sns:{region}:{account}:{TopicName}",

@@ -23,6 +23,8 @@ from tests.docs.pages import ROOT, fenced, section, table, text, words
 
 STEPS_PAGE = "docs/reference/steps.md"
 RISKS_PAGE = "docs/reference/residual-risk.md"
+OPERATIONS = "docs/guide/operations.md"
+POLICY = "docs/guide/policy.md"
 ACTION = re.compile(r"[a-z0-9]+:[A-Z]\w+")
 
 
@@ -57,7 +59,7 @@ def test_no_step_is_described_that_is_not_there() -> None:
 
 
 def test_outcomes_states_and_risks_are_explained() -> None:
-    assert list(table("README.md", "outcome of a finding")) == [
+    assert list(table(OPERATIONS, "outcome of a finding")) == [
         "acted",
         "awaiting-approval",
         "observed",
@@ -67,12 +69,12 @@ def test_outcomes_states_and_risks_are_explained() -> None:
         "rejected",
         "dead-lettered",
     ]
-    assert set(table("README.md", "outcome of a finding")) == {each.value for each in Outcome}
-    assert list(table("README.md", "state of an incident")) == [each.value for each in State]
+    assert set(table(OPERATIONS, "outcome of a finding")) == {each.value for each in Outcome}
+    assert list(table(OPERATIONS, "state of an incident")) == [each.value for each in State]
     told = {word: rest.partition(" | ")[0] for word, rest in table(RISKS_PAGE, "residual risk").items()}
     assert told == RESIDUAL_RISKS
-    assert {each.value for each in StepOutcome} <= words(section("README.md", "Words"))
-    assert {each.value for each in Mode} <= words(section("README.md", "Policy"))
+    assert {each.value for each in StepOutcome} <= words(section(OPERATIONS, "Words"))
+    assert {each.value for each in Mode} <= words(section(POLICY, "Policy"))
 
 
 def logged() -> dict[str, set[str]]:
@@ -90,7 +92,7 @@ def logged() -> dict[str, set[str]]:
 
 
 def test_every_kind_of_log_line_and_field_is_told() -> None:
-    told = {kind: words(rest.rpartition(" | ")[2]) - {"retry"} for kind, rest in table("README.md", "kind").items()}
+    told = {kind: words(rest.rpartition(" | ")[2]) - {"retry"} for kind, rest in table(OPERATIONS, "kind").items()}
     assert told == logged()
 
 
@@ -135,8 +137,8 @@ def folders(top: str) -> set[str]:
     return {path.parent.name for path in (ROOT / top).glob("*/__init__.py")}
 
 
-def test_every_room_is_in_the_layout() -> None:
-    (layout,) = [block for block in fenced("README.md") if block.startswith("config/  ")]
+def test_every_folder_of_code_is_on_the_map() -> None:
+    (layout,) = [block for block in fenced("CONTRIBUTING.md") if block.startswith("config/  ")]
     tops = re.split(r"^(?=\w)", layout, flags=re.MULTILINE)
     told = {part.partition("/")[0]: set(re.findall(r"^  (\w+)/", part, re.MULTILINE)) for part in tops if part}
     assert told["functions"] == folders("functions")
@@ -149,7 +151,7 @@ def test_every_folder_of_tests_is_on_the_map() -> None:
     assert told == folders("tests") | {"events"}
 
 
-def test_the_policy_that_ships_is_what_the_readme_says() -> None:
+def test_the_policy_that_ships_is_what_the_guide_says() -> None:
     compiled = compile_config(ROOT / "config")
     bundle = compiled.bundle
     strictest = {
@@ -158,3 +160,7 @@ def test_the_policy_that_ships_is_what_the_readme_says() -> None:
     }
     assert strictest == {"/": Mode.OBSERVE, "/Workloads/Prod": Mode.APPROVE}
     assert (len(bundle.ous), len(bundle.accounts), compiled.rules) == (2, 1, 13)
+    (account,) = bundle.accounts
+    assert max(rule.mode.rank for rule in bundle.policy_for(account, "/").rules) == Mode.ENFORCE.rank
+    told = " ".join(section(POLICY, "What ships").split())
+    assert "13 rules, the organisation in `observe`, one OU in `approve`, one account in `enforce`" in told
