@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from functions import names
-from functions.steps.grant import Grant, actions
+from functions.grants import Grant, actions
 from member_stacks.document import Document, document, iam_arn, substituted
 from member_stacks.props import MemberProps
 

@@ -15,7 +15,7 @@ Systems Manager is denied by a tag of its own: where it is the investigators' wa
 from __future__ import annotations
 
 from functions import names
-from functions.steps.identity import WAY_IN
+from functions.steps.iam.role_denial import WAY_IN
 from member_stacks.document import Document, document
 
 NONE = "none"

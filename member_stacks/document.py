@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from functions import names
-from functions.steps.grant import Grant
+from functions.grants import Grant
 
 Statement = Mapping[str, Any]
 Document = Mapping[str, Any]

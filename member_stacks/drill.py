@@ -42,7 +42,7 @@ class DrillStack(cdk.Stack):
             synthesizer=cdk.BootstraplessSynthesizer(),
             description=f"Cordon ({qualifier}): a drill range. About 0.03 USD an hour; delete it after the drill.",
         )
-        network = Network(self, "Network", qualifier=qualifier)
+        network = DrillNetwork(self, "Network", qualifier=qualifier)
         attacker = self._group("AttackerGroup", network, "Drill: nothing in")
         target = self._group("TargetGroup", network, "Drill: echo requests of the attacking host, to see them cut")
         target.security_group_ingress = [
@@ -77,7 +77,7 @@ class DrillStack(cdk.Stack):
         }.items():
             cdk.CfnOutput(self, key, value=value)
 
-    def _group(self, name: str, network: Network, description: str) -> ec2.CfnSecurityGroup:
+    def _group(self, name: str, network: DrillNetwork, description: str) -> ec2.CfnSecurityGroup:
         return ec2.CfnSecurityGroup(
             self,
             name,
@@ -107,7 +107,7 @@ class DrillStack(cdk.Stack):
     def _host(
         self,
         part: str,
-        network: Network,
+        network: DrillNetwork,
         group: ec2.CfnSecurityGroup,
         profile: iam.CfnInstanceProfile,
         qualifier: str,
@@ -131,7 +131,7 @@ class DrillStack(cdk.Stack):
         return host
 
 
-class Network(Construct):
+class DrillNetwork(Construct):
     """One public subnet."""
 
     def __init__(self, scope: Construct, name: str, *, qualifier: str) -> None:

@@ -8,7 +8,7 @@ GuardDuty sees what a host asks the VPC's own resolver. What it makes of the nam
 - The pools' names raise ``CryptoCurrency:EC2/BitcoinTool.B!DNS``: AWS's own amazon-guardduty-tester uses the first two,
   the third was seen to raise it (dev.classmethod.jp/articles/guardduty-findings-test-cryptocurrency).
 - Names of Tor: AWS documents no test for them, and ``UnauthorizedAccess:EC2/TorClient`` is about connections. They
-  make the story complete and may raise nothing.
+  make the picture complete and may raise nothing.
 
 A finding takes minutes to come, half an hour at worst by experience.
 """

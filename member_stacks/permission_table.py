@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from functions import names
-from functions.steps.grant import Conditions, Grant, reading
+from functions.grants import Conditions, Grant, reading
 from functions.steps.registry import Needed, contain_grants, identity_grants, release_grants
 from member_stacks.document import narrowed
 

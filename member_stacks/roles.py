@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from functions import names
-from functions.steps.grant import Grant
+from functions.grants import Grant
 from functions.steps.registry import Needed
 from member_stacks.document import ATTACHED_LIMIT, arn_of, documents, statements_of
 from member_stacks.props import MemberProps

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For every test: no network, and the two things that many of them need, a compiled policy and a stage."""
+"""For every test: no network, and the two things that many of them need, a compiled policy and a scenario."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
-from tests.stage import Stage, staged
+from tests.scenario import Scenario, open_scenario
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -48,10 +48,10 @@ def _outside_any_incident() -> None:
     MEMBER_CREDENTIALS.set(None)
 
 
-class Simulated(Protocol):
-    """Opens a stage that closes with the test; ``tests.stage.staged`` tells the arguments."""
+class NewScenario(Protocol):
+    """Opens a scenario that closes with the test; ``tests.scenario.staged`` tells the arguments."""
 
-    def __call__(self, *instances: Any, **how: Any) -> Stage: ...
+    def __call__(self, *instances: Any, **how: Any) -> Scenario: ...
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +61,10 @@ def bundle() -> bytes:
 
 
 @pytest.fixture
-def simulated(bundle: bytes) -> Iterator[Simulated]:
+def new_scenario(bundle: bytes) -> Iterator[NewScenario]:
     with ExitStack() as stack:
 
-        def start(*instances: Any, **how: Any) -> Stage:
-            return stack.enter_context(staged(how.pop("bundle", bundle), *instances, **how))
+        def start(*instances: Any, **how: Any) -> Scenario:
+            return stack.enter_context(open_scenario(how.pop("bundle", bundle), *instances, **how))
 
         yield start

@@ -11,8 +11,8 @@ from functions import names
 from functions.aws.clients import AwsClient
 from functions.context import MemberCredentials
 from functions.finding.model import Target
+from functions.grants import reading
 from functions.settings import Settings
-from functions.steps.grant import reading
 
 SESSION_SECONDS = 900
 """The shortest that STS gives; role chaining allows an hour at most."""

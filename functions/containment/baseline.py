@@ -16,7 +16,7 @@ SECTION_LIMIT_BYTES = 350_000
 """Of the 400 KB that an item holds, less its other attributes."""
 
 
-def further_name(step: str, first: str) -> str:
+def addition_name(step: str, first: str) -> str:
     """Return the name of a step's further section."""
     return f"{step}#{first}"
 
@@ -27,15 +27,15 @@ def section_of(baseline: Mapping[str, Section], step: str) -> Section | None:
         return None
     merged = baseline[step]
     for name in sorted(baseline):
-        if name.startswith(further_name(step, "")):
+        if name.startswith(addition_name(step, "")):
             merged = merge(merged, baseline[name])
     return merged
 
 
-def merge(section: Section, further: Section) -> Section:
+def merge(section: Section, extend_baseline: Section) -> Section:
     """Return a section with what a further one covers beside it; where both have a value, the first one's stays."""
-    merged: dict[str, Any] = {**further, **section}
-    for key, value in further.items():
+    merged: dict[str, Any] = {**extend_baseline, **section}
+    for key, value in extend_baseline.items():
         known = section.get(key)
         if isinstance(value, Mapping) and isinstance(known, Mapping):
             merged[key] = {**value, **known}

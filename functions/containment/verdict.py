@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from functions.containment.contain import SWITCHED_OFF
 from functions.incident.model import State, StepOutcome, StepResult
 from functions.policy.decide import is_eks_node
-from functions.steps import isolate, protect, sessions, snapshot
+from functions.steps.evidence import protect, snapshot
 from functions.steps.host import Host, Interface
-from functions.steps.users import ABSENT
+from functions.steps.iam import sessions
+from functions.steps.iam.users import ABSENT
+from functions.steps.network import isolate
 
 DNS_EXFILTRATION = ("Trojan:EC2/DNSDataExfiltration",)
 """Types whose own channel is the VPC's DNS resolver, which security groups never filter."""
@@ -133,16 +135,16 @@ def _network(results: Sequence[StepResult], host: Host, verified: set[str]) -> I
     public address the other paths stay. Only the denials of a network ACL end connections, at the edges of the VPC's
     other subnets: not within the host's own, nor where traffic crosses none of them.
     """
-    cut = _whole(results, "cut")
-    if cut:
+    acl = _whole(results, "network_acl")
+    if acl:
         yield RESIDUAL_SUBNET
-    if not cut or any(_past_other_subnets(host, each) for each in host.interfaces):
+    if not acl or any(_past_other_subnets(host, each) for each in host.interfaces):
         yield RESIDUAL_CONNECTIONS
-    addresses = _of(results, "addresses")
-    taken = addresses.receipt.get("disassociated", ()) if addresses is not None else ()
+    public_address = _of(results, "public_address")
+    taken = public_address.receipt.get("disassociated", ()) if public_address is not None else ()
     # Failed may also mean that EC2 assigned another one in its place.
     left = any(each.address not in taken for interface in host.interfaces for each in interface.public)
-    if left or (addresses is not None and addresses.outcome is StepOutcome.FAILED):
+    if left or (public_address is not None and public_address.outcome is StepOutcome.FAILED):
         yield RESIDUAL_ADDRESS
     yield RESIDUAL_DNS
     yield RESIDUAL_METADATA
@@ -158,21 +160,21 @@ def _identity(results: Sequence[StepResult], types: Sequence[str], host: Host, u
     Revoking a role's sessions lets the host get new ones, and a swapped profile leaves those that it got before: the
     role's credentials are off when the role is denied for this host, whatever else was done.
     """
-    looked = _of(results, "identity")
-    roleless = looked is not None and bool(looked.receipt.get("roleless"))
+    role_denial = _of(results, "role_denial")
+    roleless = role_denial is not None and bool(role_denial.receipt.get("roleless"))
     # Where credentials are known to have left, those of a role that was taken out of the profile since live on too.
     role = (host.profile is not None and not roleless) or any(_CREDENTIALS_LEFT.fullmatch(each) for each in types)
     inline = _of(results, sessions.NAME)
     denied = inline is not None and sessions.INLINE in inline.receipt.get("purposes", ())
-    if role and not (_whole(results, "identity") or (denied and _whole(results, sessions.NAME))):
+    if role and not (_whole(results, "role_denial") or (denied and _whole(results, sessions.NAME))):
         yield RESIDUAL_ROLE
     if role:
         yield RESIDUAL_CHAINED
     if is_eks_node(host.tags):
         yield RESIDUAL_PODS
     restricted = _of(results, "users")
-    known = [part for part in restricted.parts if part.reason != ABSENT] if restricted is not None else []
-    if any(part.outcome is not StepOutcome.DONE for part in known) or (users and not known):
+    known = [item for item in restricted.items if item.reason != ABSENT] if restricted is not None else []
+    if any(item.outcome is not StepOutcome.DONE for item in known) or (users and not known):
         yield RESIDUAL_USERS
 
 
@@ -183,15 +185,15 @@ def _surroundings(results: Sequence[StepResult], host: Host) -> Iterator[str]:
     if host.facts.scaling_group is not None and not out:
         yield RESIDUAL_SCALING
     targets = _of(results, "targets")
-    nowhere = targets is not None and targets.outcome is StepOutcome.SKIPPED and not targets.parts
+    nowhere = targets is not None and targets.outcome is StepOutcome.SKIPPED and not targets.items
     if not (nowhere or _whole(results, "targets")):  # where nobody looked, no one knows that it is in none
         yield RESIDUAL_BALANCER
     snapshots = _of(results, snapshot.NAME)
-    if snapshots is not None and any(part.what == snapshot.STORE_PART for part in snapshots.parts):
+    if snapshots is not None and any(item.what == snapshot.STORE_ITEM for item in snapshots.items):
         yield RESIDUAL_STORE
     protected = _of(results, protect.NAME)
-    parts = protected.parts if protected is not None else ()
-    if not any(part.what == protect.TERMINATION and part.outcome is StepOutcome.DONE for part in parts):
+    items = protected.items if protected is not None else ()
+    if not any(item.what == protect.TERMINATION and item.outcome is StepOutcome.DONE for item in items):
         yield RESIDUAL_TERMINATION
 
 
@@ -201,8 +203,8 @@ def _past_other_subnets(host: Host, interface: Interface) -> bool:
     So does IPv6 through an internet gateway, a delegated prefix, and whatever is in another VPC.
     """
     unique_local = ipaddress.ip_network("fc00::/7")
-    addresses = [ipaddress.ip_address(each) for each in interface.addresses]
-    reachable = any(each.version == 6 and each not in unique_local for each in addresses)  # noqa: PLR2004
+    public_address = [ipaddress.ip_address(each) for each in interface.addresses]
+    reachable = any(each.version == 6 and each not in unique_local for each in public_address)  # noqa: PLR2004
     return reachable or interface.prefixes or interface.vpc not in (None, host.vpc)
 
 
@@ -216,6 +218,6 @@ def _whole(results: Iterable[StepResult], name: str) -> bool:
     return (
         result is not None
         and result.outcome is StepOutcome.DONE
-        and bool(result.parts)
-        and all(part.outcome is StepOutcome.DONE for part in result.parts)
+        and bool(result.items)
+        and all(item.outcome is StepOutcome.DONE for item in result.items)
     )

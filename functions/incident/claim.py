@@ -45,8 +45,8 @@ class ClaimLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try of one message: its token, and the id of the queue message."""
+class LeaseHolder:
+    """Who holds the lease, or asks for it: the token of one attempt, and the id of its queue message."""
 
     token: str
     message: str
@@ -93,14 +93,14 @@ class Claim:
     """How many findings were ever put down as unseen. One that replaces an earlier version counts as well."""
 
     @classmethod
-    def opened(cls, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt) -> Claim:
+    def opened(cls, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder) -> Claim:
         """Return the claim as ``Claims.open`` writes it."""
         return cls(
             incident=incident,
             state=State.OBSERVED,
             mode=Mode.OFF,
-            token=attempt.token,
-            message=attempt.message,
+            token=holder.token,
+            message=holder.message,
             lease_until=None,
             unfinished=False,
             after_release=False,
@@ -171,14 +171,14 @@ def waits(claim: Claim, finding: Finding) -> bool:
     return bool(versions) and stamp(finding.updated_at) <= max(versions)
 
 
-def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -> Next:
+def next_move(claim: Claim, finding: Finding, holder: LeaseHolder, now: datetime) -> Next:
     """Decide what this delivery does about a claim that stood before it. Pure."""
-    if claim.token == attempt.token:
+    if claim.token == holder.token:
         return Next.WORK
     known = claim.seen.get(finding_key(finding.id))
     is_known = known is not None and stamp(finding.updated_at) <= known
     if claim.token is not None and claim.lease_until is not None and claim.lease_until > now:
-        if claim.message == attempt.message or _after_release(claim, finding):
+        if claim.message == holder.message or _after_release(claim, finding):
             return Next.WAIT
         return Next.DUPLICATE if is_known or waits(claim, finding) else Next.APPEND
     if claim.state in _PUT_BACK:
@@ -189,7 +189,7 @@ def next_move(claim: Claim, finding: Finding, attempt: Attempt, now: datetime) -
     if claim.unfinished or claim.token is not None or claim.unseen:
         return Next.TAKE
     if is_known:
-        return Next.DONE if claim.last_message == attempt.message else Next.DUPLICATE
+        return Next.DONE if claim.last_message == holder.message else Next.DUPLICATE
     return Next.TAKE
 
 
@@ -210,7 +210,7 @@ class Claims:
         self._lease = timedelta(seconds=lease_seconds)
 
     def open(
-        self, target: Target, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt
+        self, target: Target, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
         """Open a first incident on the target; return the claim that stood there already, or None when ours stands."""
         values = {
@@ -218,8 +218,8 @@ class Claims:
             "incident": incident,
             "state": State.OBSERVED.value,
             "mode": Mode.OFF.value,
-            "token": attempt.token,
-            "message": attempt.message,
+            "token": holder.token,
+            "message": holder.message,
             "lease_until": self._lease_end(),
             "unseen": {unseen_key(finding, provisional): _unseen(finding, provisional).dump()},
             "seen": {},
@@ -237,11 +237,11 @@ class Claims:
             )
         except ClientError as error:
             old = _stood_already(error)
-            return None if old.token == attempt.token else old
+            return None if old.token == holder.token else old
         return None
 
     def take(
-        self, target: Target, claim: Claim, finding: Finding, provisional: Provisional, attempt: Attempt
+        self, target: Target, claim: Claim, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
         """Take the lease on an incident that nobody works on; None when somebody was faster."""
         key, unseen = unseen_key(finding, provisional), _unseen(finding, provisional)
@@ -255,8 +255,8 @@ class Claims:
             "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
             {
                 ":incident": claim.incident,
-                ":token": attempt.token,
-                ":message": attempt.message,
+                ":token": holder.token,
+                ":message": holder.message,
                 ":until": self._lease_end(),
                 ":now": stamp(self._runtime.clock.now()),
                 ":provisional": unseen.dump(),
@@ -266,7 +266,7 @@ class Claims:
         )
 
     def reopen(
-        self, target: Target, old: Claim, incident: str, finding: Finding, provisional: Provisional, attempt: Attempt
+        self, target: Target, old: Claim, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
         """Open a new episode after a release; None when somebody was faster."""
         return self._update(
@@ -277,8 +277,8 @@ class Claims:
             {
                 ":incident": old.incident,
                 ":new": incident,
-                ":token": attempt.token,
-                ":message": attempt.message,
+                ":token": holder.token,
+                ":message": holder.message,
                 ":until": self._lease_end(),
                 ":state": State.OBSERVED.value,
                 ":mode": Mode.OFF.value,
@@ -308,7 +308,7 @@ class Claims:
         )
         return updated is not None
 
-    def lease(self, target: Target, incident: str, attempt: Attempt) -> Claim | None:
+    def lease(self, target: Target, incident: str, holder: LeaseHolder) -> Claim | None:
         """Take the lease for work that no finding asked for (a release); None when it can't be had."""
         return self._update(
             target,
@@ -316,8 +316,8 @@ class Claims:
             "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
             {
                 ":incident": incident,
-                ":token": attempt.token,
-                ":message": attempt.message,
+                ":token": holder.token,
+                ":message": holder.message,
                 ":until": self._lease_end(),
                 ":now": stamp(self._runtime.clock.now()),
             },

@@ -13,7 +13,7 @@ from functions.aws.clients import AwsClient
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class EvidenceFile:
     """A file that was kept. ``key`` is whole; ``version`` is empty where the bucket gave none."""
 
     key: str
@@ -23,7 +23,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceFolder:
     """Where the files of one incident go."""
 
     s3: AwsClient
@@ -35,7 +35,7 @@ class Evidence:
         """What the key of every file of the incident begins with."""
         return f"incidents/{self.incident}/"
 
-    def keep(self, name: str, data: bytes, content_type: str) -> Kept:
+    def save(self, name: str, data: bytes, content_type: str) -> EvidenceFile:
         """Keep a file and return what tells it; raise what PutObject raises."""
         key = self.prefix + name
         answer = self.s3.put_object(
@@ -45,4 +45,4 @@ class Evidence:
             ContentType=content_type,
             ChecksumAlgorithm="SHA256",  # a locked bucket takes nothing without a checksum
         )
-        return Kept(key, hashlib.sha256(data).hexdigest(), str(answer.get("VersionId", "")), len(data))
+        return EvidenceFile(key, hashlib.sha256(data).hexdigest(), str(answer.get("VersionId", "")), len(data))

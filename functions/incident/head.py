@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functions.aws.clients import AwsClient
 from functions.finding.model import Target
-from functions.incident.claim import Attempt
+from functions.incident.claim import LeaseHolder
 from functions.incident.conflict import transact, writing
 from functions.incident.items import claim_key, incident_key, stamp, to_item
 from functions.incident.model import State
@@ -43,7 +43,7 @@ class Heads:
         }
         writing(lambda: self._dynamodb.update_item(**update), self._runtime)
 
-    def begin_release(self, incident: str, target: Target, attempt: Attempt) -> None:
+    def begin_release(self, incident: str, target: Target, holder: LeaseHolder) -> None:
         """Write that the host is being put back, before anything is: from now on it must not count as contained."""
         state, now = State.RELEASING.value, stamp(self._runtime.clock.now())
         claim = {
@@ -53,7 +53,7 @@ class Heads:
             "ConditionExpression": "#token = :token",
             "ExpressionAttributeNames": {"#state": "state", "#mode": "mode", "#token": "token"},
             "ExpressionAttributeValues": to_item(
-                {":state": state, ":off": Mode.OFF.value, ":now": now, ":yes": True, ":token": attempt.token}
+                {":state": state, ":off": Mode.OFF.value, ":now": now, ":yes": True, ":token": holder.token}
             ),
         }
         head = {

@@ -4,7 +4,7 @@
 One table, keys ``pk`` and ``sk``. What belongs to a target: its claim. What belongs to an incident: head, findings,
 timeline entries, baseline sections, step outcomes, each an item of its own, so that none grows past the 400 KB that
 an item holds. What belongs to the hub: control record, quarantine groups by account and Region, usage by hour,
-and things that several incidents share, with who holds on to them.
+and shared resources, each with the incidents that use it.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def usage_key(scope: str, now: datetime) -> dict[str, str]:
     return {"pk": f"usage#{scope}", "sk": now.strftime("%Y-%m-%dT%H")}
 
 
-def shared_key(account: str, thing: str) -> dict[str, str]:
-    """Return the key of a thing that several incidents of an account may share: ``role#name``, ``user#name``."""
-    return {"pk": f"shared#{account}#{thing}", "sk": "holds"}
+def shared_resource_key(account: str, resource: str) -> dict[str, str]:
+    """Return the key of a shared resource of an account: ``role#name``, ``user#name``."""
+    return {"pk": f"shared#{account}#{resource}", "sk": "uses"}
 
 
 def account_key(account: str) -> dict[str, str]:

@@ -71,5 +71,5 @@ def _unkept(incident: Incident) -> list[dict[str, str]]:
 
 
 def _missing(captured: StepResult | None) -> list[dict[str, str]]:
-    parts = captured.parts if captured is not None else ()
-    return [{"what": part.what, "reason": part.reason} for part in parts if part.outcome is not StepOutcome.DONE]
+    items = captured.items if captured is not None else ()
+    return [{"what": item.what, "reason": item.reason} for item in items if item.outcome is not StepOutcome.DONE]

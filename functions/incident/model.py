@@ -56,7 +56,7 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ItemOutcome:
     """How one call of a step ended: ``what`` names the thing it was for (an interface, an attribute, a volume)."""
 
     what: str
@@ -74,13 +74,13 @@ class StepResult:
     outcome: StepOutcome
     reason: str = ""
     error: str | None = None
-    parts: tuple[Part, ...] = ()
+    items: tuple[ItemOutcome, ...] = ()
     receipt: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def transient(self) -> bool:
         """Whether something failed that may succeed later."""
-        return any(part.transient for part in self.parts)
+        return any(item.transient for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from functions.finding.model import Target
 from functions.incident.items import dump, moment
-from functions.incident.model import Incident, Part, PlannedCall, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.model import Incident, ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome, StepResult
 from functions.policy.model import Mode
 
 
@@ -33,7 +33,7 @@ def step_values(step: StepResult, number: int) -> dict[str, Any]:
         "reason": step.reason,
         "error": step.error,
         "receipt": dump(step.receipt),
-        "parts": dump([[p.what, p.outcome.value, p.reason, p.error, p.transient] for p in step.parts]),
+        "items": dump([[p.what, p.outcome.value, p.reason, p.error, p.transient] for p in step.items]),
     }
 
 
@@ -43,9 +43,9 @@ def _step(values: Mapping[str, Any]) -> StepResult:
         outcome=StepOutcome(values["outcome"]),
         reason=values["reason"],
         error=values.get("error"),
-        parts=tuple(
-            Part(what, StepOutcome(outcome), reason, error, transient)
-            for what, outcome, reason, error, transient in json.loads(values["parts"])
+        items=tuple(
+            ItemOutcome(what, StepOutcome(outcome), reason, error, transient)
+            for what, outcome, reason, error, transient in json.loads(values["items"])
         ),
         receipt=json.loads(values["receipt"]),
     )
@@ -84,7 +84,7 @@ def read_incident(incident: str, items: list[dict[str, Any]]) -> Incident | None
         baseline={
             str(item["sk"]).partition("#")[2]: json.loads(item["document"])
             for item in by_kind.get("baseline", [])
-            if not item.get("withdrawn")
+            if not item.get("cancelled")
         },
         timeline=tuple((datetime.fromisoformat(at), text) for at, text in sorted(entries)),
         kept={item["id"]: json.loads(item["kept"]) for item in by_kind.get("finding", []) if item.get("kept")},

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from functions.aws.clients import AwsClient
 from functions.finding.model import Finding, Target
-from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
 from functions.incident.conflict import cancellation, transact, writing
-from functions.incident.evidence import Kept
+from functions.incident.evidence import EvidenceFile
 from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
 from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
 from functions.incident.record import read_incident, step_values, target_values
@@ -84,7 +84,7 @@ class Store:
                 return read_incident(incident, items)
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def add_finding(self, incident: str, finding: Finding, *, message: str, raw: Kept | None) -> None:
+    def add_finding(self, incident: str, finding: Finding, *, message: str, raw: EvidenceFile | None) -> None:
         """Record a finding with the incident, and the file of its raw event; writing it again changes nothing."""
         item = to_item(
             {
@@ -103,12 +103,12 @@ class Store:
         )
         writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._runtime)
 
-    def begin(
+    def begin_containment(
         self,
         incident: str,
         target: Target,
         decision: Decision,
-        attempt: Attempt,
+        holder: LeaseHolder,
         *,
         sections: Mapping[str, Mapping[str, Any]],
         counters: Iterable[Counter],
@@ -120,7 +120,7 @@ class Store:
         now = self._runtime.clock.now()
         counters = list(counters)
         writes: list[dict[str, Any]] = [
-            {"Put": self._section(incident, name, section, attempt, now)} for name, section in sections.items()
+            {"Put": self._section(incident, name, section, holder, now)} for name, section in sections.items()
         ]
         writes.extend(self._consume(counter, now) for counter in counters)
         writes.append(self._head_begins(incident, target, decision, now))
@@ -128,28 +128,28 @@ class Store:
             transact(self._dynamodb, writes, self._runtime)
         except ClientError as error:
             reasons = cancellation(error)
-            if any(_written_by(reason, attempt) for reason in reasons):
+            if any(_written_by(reason, holder) for reason in reasons):
                 return  # a first try that timed out took effect
             for counter, reason in zip(counters, reasons[len(sections) :], strict=False):
                 if reason.get("Code") == _CONDITION:
                     raise LimitReachedError(counter.told or counter.scope) from error
             raise
 
-    def keep_section(self, incident: str, name: str, section: Mapping[str, Any], *, attempt: Attempt) -> None:
+    def write_section(self, incident: str, name: str, section: Mapping[str, Any], *, holder: LeaseHolder) -> None:
         """Write one section that could only be taken after the containment had begun; it is never overwritten."""
-        put = self._section(incident, name, section, attempt, self._runtime.clock.now())
+        put = self._section(incident, name, section, holder, self._runtime.clock.now())
         try:
             writing(lambda: self._dynamodb.put_item(**put), self._runtime)
         except ClientError as error:
-            if not _written_by(error.response, attempt):
+            if not _written_by(error.response, holder):
                 raise
 
-    def withdraw(
-        self, incident: str, attempt: Attempt, *, sections: Iterable[str], counters: Iterable[Counter]
+    def cancel_containment(
+        self, incident: str, holder: LeaseHolder, *, sections: Iterable[str], counters: Iterable[Counter]
     ) -> None:
-        """Take back what ``begin`` wrote, all or nothing, where nothing was changed since and nothing will be.
+        """Take back what ``begin_containment`` wrote, where nothing was changed since and nothing will be.
 
-        A section that was withdrawn stands for the record alone: it counts as not there, and another may replace it.
+        A section that was cancelled stands for the record alone: it counts as not there, and another may replace it.
         """
         now = self._runtime.clock.now()
         writes: list[dict[str, Any]] = [
@@ -157,9 +157,9 @@ class Store:
                 "Update": {
                     "TableName": self._table,
                     "Key": to_item(incident_key(incident, f"baseline#{name}")),
-                    "UpdateExpression": "SET withdrawn = :yes",
-                    "ConditionExpression": "attempt = :attempt",
-                    "ExpressionAttributeValues": to_item({":attempt": attempt.token, ":yes": True}),
+                    "UpdateExpression": "SET cancelled = :yes",
+                    "ConditionExpression": "holder = :holder",
+                    "ExpressionAttributeValues": to_item({":holder": holder.token, ":yes": True}),
                 }
             }
             for name in sections
@@ -178,7 +178,7 @@ class Store:
         transact(self._dynamodb, writes, self._runtime)
 
     def _section(
-        self, incident: str, name: str, section: Mapping[str, Any], attempt: Attempt, now: datetime
+        self, incident: str, name: str, section: Mapping[str, Any], holder: LeaseHolder, now: datetime
     ) -> dict[str, Any]:
         return {
             "TableName": self._table,
@@ -186,25 +186,27 @@ class Store:
                 {
                     **incident_key(incident, f"baseline#{name}"),
                     "document": dump(section),
-                    "attempt": attempt.token,
+                    "holder": holder.token,
                     "written_at": stamp(now),
                 }
             ),
-            "ConditionExpression": "attribute_not_exists(pk) OR withdrawn = :yes",
+            "ConditionExpression": "attribute_not_exists(pk) OR cancelled = :yes",
             "ExpressionAttributeValues": to_item({":yes": True}),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def conclude(self, incident: str, target: Target, attempt: Attempt, claim: Claim, end: Conclusion) -> Claim | None:
+    def conclude(
+        self, incident: str, target: Target, holder: LeaseHolder, claim: Claim, conclusion: Conclusion
+    ) -> Claim | None:
         """Write the outcome and give the lease back, all or nothing.
 
         Returns None when done, or the claim as it stands when findings came in meanwhile: the lease is still ours and
         nothing was written. Raises ClaimLostError when somebody else took the target over.
         """
         now = self._runtime.clock.now()
-        writes = [{"Update": self._give_back(target, attempt, claim, end)}]
-        if end.decision is not None:
-            writes.append({"Update": self._head_ends(incident, target, end, end.decision, now)})
+        writes = [{"Update": self._give_back(target, holder, claim, conclusion)}]
+        if conclusion.decision is not None:
+            writes.append({"Update": self._head_ends(incident, target, conclusion, conclusion.decision, now)})
         writes.extend(
             {
                 "Put": {
@@ -212,17 +214,17 @@ class Store:
                     "Item": to_item({**incident_key(incident, f"step#{step.name}"), **step_values(step, number)}),
                 }
             }
-            for number, step in enumerate(end.steps)
+            for number, step in enumerate(conclusion.steps)
         )
-        if end.timeline:
+        if conclusion.timeline:
             writes.append(
                 {
                     "Put": {
                         "TableName": self._table,
                         "Item": to_item(
                             {
-                                **incident_key(incident, f"timeline#{stamp(now)}#{attempt.token}"),
-                                "entries": dump([[stamp(at), text] for at, text in end.timeline]),
+                                **incident_key(incident, f"timeline#{stamp(now)}#{holder.token}"),
+                                "entries": dump([[stamp(at), text] for at, text in conclusion.timeline]),
                             }
                         ),
                     }
@@ -235,9 +237,9 @@ class Store:
             if not reasons or reasons[0].get("Code") != _CONDITION:
                 raise
             stands = Claim.from_item(reasons[0]["Item"])
-            if stands.token == attempt.token:
+            if stands.token == holder.token:
                 return stands
-            if stands.last_token == attempt.token:
+            if stands.last_token == holder.token:
                 return None  # a first try that timed out took effect
             raise ClaimLostError(incident) from error
         return None
@@ -284,7 +286,7 @@ class Store:
         }
 
     def _head_ends(
-        self, incident: str, target: Target, end: Conclusion, decision: Decision, now: datetime
+        self, incident: str, target: Target, conclusion: Conclusion, decision: Decision, now: datetime
     ) -> dict[str, Any]:
         return {
             "TableName": self._table,
@@ -302,36 +304,36 @@ class Store:
             },
             "ExpressionAttributeValues": to_item(
                 {
-                    ":state": end.state.value,
+                    ":state": conclusion.state.value,
                     ":mode": decision.mode.value,
                     ":rule": decision.rule or "",
                     ":origin": decision.origin or "",
                     ":bundle": decision.bundle,
-                    ":reason": end.reason,
+                    ":reason": conclusion.reason,
                     ":target": target_values(target),
                     ":now": stamp(now),
-                    ":plan": dump([call.to_json() for call in end.plan]),
-                    ":risk": list(end.residual_risk),
-                    ":clocks": {name: stamp(at) for name, at in end.clocks.items()},
+                    ":plan": dump([call.to_json() for call in conclusion.plan]),
+                    ":risk": list(conclusion.residual_risk),
+                    ":clocks": {name: stamp(at) for name, at in conclusion.clocks.items()},
                     ":release": dump(
                         [
                             [each.step, each.what, each.restored, each.reason, each.retry, each.command]
-                            for each in end.release
+                            for each in conclusion.release
                         ]
                     ),
                 }
             ),
         }
 
-    def _give_back(self, target: Target, attempt: Attempt, claim: Claim, end: Conclusion) -> dict[str, Any]:
+    def _give_back(self, target: Target, holder: LeaseHolder, claim: Claim, conclusion: Conclusion) -> dict[str, Any]:
         names = {"#token": "token", "#state": "state", "#mode": "mode"}
         values: dict[str, Any] = {
-            ":token": attempt.token,
-            ":message": attempt.message,
+            ":token": holder.token,
+            ":message": holder.message,
             ":arrivals": claim.arrivals,
-            ":state": end.state.value,
-            ":mode": end.mode.value,
-            ":unfinished": end.unfinished,
+            ":state": conclusion.state.value,
+            ":mode": conclusion.mode.value,
+            ":unfinished": conclusion.unfinished,
         }
         sets = [
             "#state = :state",
@@ -340,13 +342,13 @@ class Store:
             "last_token = :token",
             "last_message = :message",
         ]
-        if not end.unfinished:
+        if not conclusion.unfinished:
             sets.append("unseen = :none")
             values[":none"] = {}
             # Whole, as the lease's holder alone writes it: entry by entry, hundreds would outgrow an expression (4 KB).
             sets.append("seen = :seen")
             values[":seen"] = {**claim.seen, **_now_seen(claim)}
-        if end.state is State.RELEASED:
+        if conclusion.state is State.RELEASED:
             sets.append("released_at = :released")
             values[":released"] = stamp(self._runtime.clock.now())
         return {
@@ -369,6 +371,6 @@ def _now_seen(claim: Claim) -> dict[str, str]:
     return seen
 
 
-def _written_by(reason: Mapping[str, Any], attempt: Attempt) -> bool:
+def _written_by(reason: Mapping[str, Any], holder: LeaseHolder) -> bool:
     item = reason.get("Item") or {}
-    return bool(item.get("attempt", {}).get("S") == attempt.token)
+    return bool(item.get("holder", {}).get("S") == holder.token)

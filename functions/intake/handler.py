@@ -21,12 +21,12 @@ from functions.finding.model import Finding, Refusal, RefusalKind
 from functions.finding.parse import parse
 from functions.incident.claim import ClaimLostError
 from functions.intake.case import Message
-from functions.intake.hub import Hub
 from functions.intake.respond import Responder
 from functions.intake.result import EventResult, Outcome, RetryError, TargetResult, Unfinished, summed_up
 from functions.organization.control import ControlError
 from functions.organization.directory import DirectoryError
 from functions.runtime import Runtime
+from functions.services import Services
 from functions.settings import Settings
 from functions.start import start
 
@@ -47,21 +47,21 @@ class Intake:
     def __init__(
         self, settings: Settings, clients: Clients, runtime: Runtime, on_result: OnResult = lambda _, __: None
     ) -> None:
-        self._hub = Hub.open(settings, clients, runtime)
-        self._responder = Responder(self._hub)
+        self._services = Services.open(settings, clients, runtime)
+        self._responder = Responder(self._services)
         self._on_result = on_result
 
     def warm_up(self) -> None:
         """Make the clients and load the bundle and the directory, so that the first finding doesn't wait for it."""
         for service in ("sts", "sns"):
-            self._hub.clients.hub(service)
+            self._services.clients.hub(service)
         for service in ("ec2", "autoscaling", "elbv2", "iam"):
-            self._hub.clients.member(service, self._hub.settings.home_region)
-        self._hub.in_force()
+            self._services.clients.member(service, self._services.settings.home_region)
+        self._services.policy_in_force()
 
     def close(self) -> None:
         """Let go of the process's threads."""
-        self._hub.runtime.pool.close()
+        self._services.runtime.pool.close()
 
     def handle(self, event: Mapping[str, Any], context: object = None) -> dict[str, list[dict[str, str]]]:
         """Process a batch and return the messages that have to come again, as SQS wants it."""
@@ -108,17 +108,17 @@ class Intake:
             envelope = json.loads(body)
         except (ValueError, RecursionError) as error:
             return EventResult(Outcome.REJECTED, f"the message is not JSON: {error}")
-        received_at = _received_at(envelope, record, self._hub.runtime.clock.now())
+        received_at = _received_at(envelope, record, self._services.runtime.clock.now())
         message = Message(record["messageId"], received_at, receives, body)
-        parts: list[EventResult] = []
+        results: list[EventResult] = []
         waiting: list[str] = []
         for found in parse(envelope):
-            part, unfinished = self._one(found, message)
-            parts.append(part)
+            single, unfinished = self._one(found, message)
+            results.append(single)
             waiting.extend(unfinished)
         if waiting:
             raise RetryError("; ".join(waiting))
-        return summed_up(parts)
+        return summed_up(results)
 
     def _one(self, found: Finding | Refusal, message: Message) -> tuple[EventResult, list[str]]:
         """Take every target of one finding; return what became of it, and why targets have to come again."""
@@ -129,7 +129,7 @@ class Intake:
             )
             if outcome is Outcome.REJECTED and found.finding_id:
                 lines = {"What": "rejected: nothing was done", "Finding": found.finding_id, "Why": found.reason}
-                self._hub.notifier.tell("rejected a finding that can't be proven", lines)
+                self._services.notifier.tell("rejected a finding that can't be proven", lines)
             return EventResult(outcome, found.reason), []
         results: list[TargetResult] = []
         waiting: list[str] = []

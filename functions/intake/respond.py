@@ -14,18 +14,18 @@ from functools import partial
 from functions import log
 from functions.context import INCIDENT
 from functions.finding.model import Finding, Target
-from functions.incident.claim import Attempt, Claim, Next, next_move
+from functions.incident.claim import Claim, LeaseHolder, Next, next_move
 from functions.incident.ids import new_incident
+from functions.intake.attempt import AssumedRole
 from functions.intake.case import OWN_ACCOUNT, Case, Message, assume
-from functions.intake.hub import Hub
 from functions.intake.result import BY_STATE, Outcome, RetryError, TargetResult
-from functions.intake.turn import Entry
 from functions.intake.work import work
 from functions.organization.control import Facts
 from functions.organization.directory import look_up
-from functions.organization.standing import Standing
+from functions.organization.policy_in_force import PolicyInForce
 from functions.policy import decide
 from functions.policy.model import Mode, Provisional
+from functions.services import Services
 
 _TRIES = 5
 
@@ -36,52 +36,52 @@ class Opening:
 
     incident: str
     stood: Claim | None
-    entry: Entry
+    assumed: AssumedRole
     facts: Facts
 
 
 class Responder:
     """Responds to findings with one hub."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def respond(self, finding: Finding, target: Target, message: Message) -> TargetResult:
         """Take one target from finding to conclusion.
 
         Raises RetryError, or what the hub's own stores raise: then the message goes back to the queue.
         """
-        settings, clients = self._hub.settings, self._hub.clients
+        settings, clients = self._services.settings, self._services.clients
         if clients.partition_of(target.region) != target.partition:
             reason = f"{target.region!r} is not a Region of partition {target.partition!r}"
             return TargetResult(target, Outcome.REJECTED, reason)
         if clients.partition_of(settings.home_region) != target.partition:
             reason = f"partition {target.partition!r} is not the hub's: an organisation lives in one"
             return TargetResult(target, Outcome.REJECTED, reason)
-        standing = self._hub.in_force()
-        ou = standing.ou_of(target.account) or self._find_account(target)
+        in_force = self._services.policy_in_force()
+        ou = in_force.ou_of(target.account) or self._find_account(target)
         if ou is None:
             reason = f"account {target.account} does not belong to organisation {settings.organization}"
             return TargetResult(target, Outcome.REJECTED, reason)
-        provisional = self._decide(standing, ou, finding, target, message)
+        provisional = self._decide(in_force, ou, finding, target, message)
         if provisional.mode is Mode.OFF:
-            standing = self._hub.refreshed(self._hub.records.control())
-            provisional = self._decide(standing, ou, finding, target, message)
+            in_force = self._services.refreshed(self._services.records.control())
+            provisional = self._decide(in_force, ou, finding, target, message)
             if provisional.mode is Mode.OFF:
                 return TargetResult(target, Outcome.IGNORED, "; ".join(provisional.reasons))
-        attempt = Attempt(self._hub.runtime.token(), message.id)
-        opening = self._open(finding, target, provisional, attempt)
-        if opening.facts.control != standing.control:
-            standing = self._hub.refreshed(opening.facts.control)
-            ou = standing.ou_of(target.account) or ou
-            provisional = self._decide(standing, ou, finding, target, message)
+        holder = LeaseHolder(self._services.runtime.token(), message.id)
+        opening = self._open(finding, target, provisional, holder)
+        if opening.facts.control != in_force.control:
+            in_force = self._services.refreshed(opening.facts.control)
+            ou = in_force.ou_of(target.account) or ou
+            provisional = self._decide(in_force, ou, finding, target, message)
         case = Case(
-            hub=self._hub,
+            services=self._services,
             finding=finding,
             target=target,
             message=message,
-            attempt=attempt,
-            standing=standing,
+            holder=holder,
+            in_force=in_force,
             ou=ou,
             provisional=provisional,
             facts=opening.facts,
@@ -92,24 +92,24 @@ class Responder:
         """Take the claim as it stands and do what this delivery may do about it."""
         if opening.stood is None:
             INCIDENT.set(opening.incident)
-            return work(case, self._opened(case, opening), opening.entry, new=True)
+            return work(case, self._new_claim(case, opening), opening.assumed, new=True)
         stood: Claim | None = opening.stood
         for _ in range(_TRIES):
             if stood is None:  # it was given up in between and ours stands now
                 INCIDENT.set(opening.incident)
-                return work(case, self._opened(case, opening), opening.entry, new=True)
+                return work(case, self._new_claim(case, opening), opening.assumed, new=True)
             INCIDENT.set(stood.incident)
-            result = self._move(case, stood, opening.entry)
+            result = self._move(case, stood, opening.assumed)
             if result is not None:
                 return result
             stood = self._claims_open(case, opening.incident)
         raise RetryError(f"{case.target.instance} is being worked on by others")
 
-    def _move(self, case: Case, stood: Claim, entry: Entry) -> TargetResult | None:
+    def _move(self, case: Case, stood: Claim, assumed: AssumedRole) -> TargetResult | None:
         """Make one move on a claim that stood before; None when somebody was faster."""
-        target, finding, attempt = case.target, case.finding, case.attempt
-        claims = self._hub.claims
-        move = next_move(stood, finding, attempt, self._hub.runtime.clock.now())
+        target, finding, holder = case.target, case.finding, case.holder
+        claims = self._services.claims
+        move = next_move(stood, finding, holder, self._services.runtime.clock.now())
         if move is Next.WAIT:
             raise RetryError(f"{target.instance} is held by an earlier try of this message or by a release")
         if move is Next.DUPLICATE:
@@ -123,51 +123,53 @@ class Responder:
             reason = f"the activity is older than the release of {stood.incident}"
             return TargetResult(target, Outcome.MERGED, reason, stood.incident)
         if move is Next.APPEND:
-            case.note_kept(stood.incident, case.keep_finding(stood.incident).result())
+            case.note_saved(stood.incident, case.save_finding(stood.incident).result())
             if not claims.append(target, stood, finding, case.provisional):
                 return None
             reason = f"a further finding on a host that {stood.incident} has in hand"
             return TargetResult(target, Outcome.MERGED, reason, stood.incident)
         if move is Next.REOPEN:
-            incident = new_incident(self._hub.runtime.clock.now(), self._hub.runtime.random)
-            claim = claims.reopen(target, stood, incident, finding, case.provisional, attempt)
+            incident = new_incident(self._services.runtime.clock.now(), self._services.runtime.random)
+            claim = claims.reopen(target, stood, incident, finding, case.provisional, holder)
         elif move is Next.TAKE:
-            claim = claims.take(target, stood, finding, case.provisional, attempt)
+            claim = claims.take(target, stood, finding, case.provisional, holder)
         else:
             claim = stood
         if claim is None:
             return None
         INCIDENT.set(claim.incident)
-        return work(case, claim, entry, new=move is Next.REOPEN)
+        return work(case, claim, assumed, new=move is Next.REOPEN)
 
-    def _open(self, finding: Finding, target: Target, provisional: Provisional, attempt: Attempt) -> Opening:
+    def _open(self, finding: Finding, target: Target, provisional: Provisional, holder: LeaseHolder) -> Opening:
         """Make the first round trip: role, claim and records at once."""
-        hub, now = self._hub, self._hub.runtime.clock.now()
-        incident = new_incident(now, hub.runtime.random)
-        role = hub.runtime.pool.start(partial(assume, hub, target, incident, provisional.mode))
-        facts = hub.runtime.pool.start(partial(hub.records.facts, target, now))
-        stood = hub.claims.open(target, incident, finding, provisional, attempt)
-        return Opening(incident, stood, Entry(incident, provisional.mode, role.result()), facts.result())
+        services, now = self._services, self._services.runtime.clock.now()
+        incident = new_incident(now, services.runtime.random)
+        role = services.runtime.pool.start(partial(assume, services, target, incident, provisional.mode))
+        facts = services.runtime.pool.start(partial(services.records.facts, target, now))
+        stood = services.claims.open(target, incident, finding, provisional, holder)
+        return Opening(incident, stood, AssumedRole(incident, provisional.mode, role.result()), facts.result())
 
     def _claims_open(self, case: Case, incident: str) -> Claim | None:
-        return self._hub.claims.open(case.target, incident, case.finding, case.provisional, case.attempt)
+        return self._services.claims.open(case.target, incident, case.finding, case.provisional, case.holder)
 
-    def _opened(self, case: Case, opening: Opening) -> Claim:
-        return Claim.opened(opening.incident, case.finding, case.provisional, case.attempt)
+    def _new_claim(self, case: Case, opening: Opening) -> Claim:
+        return Claim.opened(opening.incident, case.finding, case.provisional, case.holder)
 
-    def _decide(self, standing: Standing, ou: str, finding: Finding, target: Target, message: Message) -> Provisional:
-        settings = self._hub.settings
-        if standing.bundle is None or standing.problem:
-            reason = f"there is no valid policy, so nothing is done: {standing.problem}"
+    def _decide(
+        self, in_force: PolicyInForce, ou: str, finding: Finding, target: Target, message: Message
+    ) -> Provisional:
+        settings = self._services.settings
+        if in_force.bundle is None or in_force.problem:
+            reason = f"there is no valid policy, so nothing is done: {in_force.problem}"
             return Provisional(finding.id, Mode.OBSERVE, None, None, "", (reason,))
         own = target.account in {settings.hub_account, settings.forensics_account}
         return decide.provisional(
             finding,
             target,
-            standing.bundle.policy_for(target.account, ou),
-            bundle=standing.bundle.digest,
-            switched_off=standing.control.off_for(target.account, ou),
-            now=self._hub.runtime.clock.now(),
+            in_force.bundle.policy_for(target.account, ou),
+            bundle=in_force.bundle.digest,
+            switched_off=in_force.control.off_for(target.account, ou),
+            now=self._services.runtime.clock.now(),
             received_at=message.received_at,
             ceiling=Mode.OBSERVE if own else Mode.ENFORCE,
             ceiling_reason=OWN_ACCOUNT if own else "",
@@ -175,14 +177,14 @@ class Responder:
 
     def _find_account(self, target: Target) -> str | None:
         """Return the OU of an account that the directory doesn't have, or None when it isn't the organisation's."""
-        hub = self._hub
-        facts = hub.records.facts(target, hub.runtime.clock.now())
-        standing = hub.refreshed(facts.control)
-        known = standing.ou_of(target.account) or facts.known_ou
+        services = self._services
+        facts = services.records.facts(target, services.runtime.clock.now())
+        in_force = services.refreshed(facts.control)
+        known = in_force.ou_of(target.account) or facts.known_ou
         if known is not None:
             return known
-        found = look_up(hub.clients.hub("organizations"), target.account)
+        found = look_up(services.clients.hub("organizations"), target.account)
         log.write("directory", account=target.account, outcome="found" if found else "not of the organisation")
         if found is not None:
-            hub.records.remember_account(target.account, found)
+            services.records.remember_account(target.account, found)
         return found

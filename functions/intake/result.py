@@ -68,11 +68,11 @@ class RetryError(Exception):
     """The message can't be finished now: it goes back to the queue. The text says why."""
 
 
-def summed_up(parts: Sequence[EventResult]) -> EventResult:
+def summed_up(results: Sequence[EventResult]) -> EventResult:
     """Return one result for a message with several findings: the weightiest outcome, every reason once."""
-    if len(parts) == 1:
-        return parts[0]
+    if len(results) == 1:
+        return results[0]
     order = list(Outcome)
-    outcome = min((part.outcome for part in parts), key=order.index)
-    reasons = dict.fromkeys(part.reason for part in parts)
-    return EventResult(outcome, "; ".join(reasons), tuple(target for part in parts for target in part.targets))
+    outcome = min((result.outcome for result in results), key=order.index)
+    reasons = dict.fromkeys(result.reason for result in results)
+    return EventResult(outcome, "; ".join(reasons), tuple(target for result in results for target in result.targets))

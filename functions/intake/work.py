@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The holder of the lease at work: the strictest unseen finding decides, until nothing is unseen."""
+"""The work of the lease's holder: the strictest unseen finding decides, until nothing is unseen."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functions.containment.verdict import own_channel
 from functions.incident.claim import Claim
 from functions.incident.model import Incident, State
 from functions.incident.store import Conclusion
+from functions.intake.attempt import AssumedRole, Attempt, AttemptResult
 from functions.intake.case import Case
 from functions.intake.result import Outcome, RetryError, TargetResult
-from functions.intake.turn import End, Entry, Turns
 from functions.notify import place
 from functions.policy import decide
 from functions.policy.model import Provisional
@@ -25,56 +25,56 @@ _ACTED = {State.CONTAINED, State.PARTIAL}
 """States in which a user whom a further finding names is still to be acted on."""
 
 
-def work(case: Case, claim: Claim, entry: Entry, *, new: bool) -> TargetResult:
+def work(case: Case, claim: Claim, assumed: AssumedRole, *, new: bool) -> TargetResult:
     """Work on a target whose lease is ours until the lease is given back; return what became of it.
 
     Raises RetryError when something failed that may succeed later: it is recorded, and the message comes again.
     """
-    hub, incident = case.hub, claim.incident
-    keeping = case.keep_finding(incident, new=new)
-    record = None if new else hub.store.load(incident)
-    turns = Turns(case, incident, record, entry, resumed=not new)
-    end = _turn(turns, claim, record)
-    unkept = case.note_kept(incident, keeping.result())
-    if unkept:
-        end = _noting(end, unkept)
-    end = _documented(case, incident, end, record)
-    end = _tell(case, incident, end, record)  # before the record closes: rather told twice than never
+    services, incident = case.services, claim.incident
+    saving = case.save_finding(incident, new=new)
+    record = None if new else services.store.load(incident)
+    attempt = Attempt(case, incident, record, assumed, resumed=not new)
+    result = _first_result(attempt, claim, record)
+    unsaved = case.note_saved(incident, saving.result())
+    if unsaved:
+        result = _noting(result, unsaved)
+    result = _documented(case, incident, result, record)
+    result = _tell(case, incident, result, record)  # before the record closes: rather told twice than never
     while True:
-        left = hub.store.conclude(incident, case.target, case.attempt, claim, end.conclusion)
+        left = services.store.conclude(incident, case.target, case.holder, claim, result.conclusion)
         if left is None:
             break
         claim = left  # findings came in meanwhile
-        further = _calls_for_more(claim, end.conclusion, end.conclusion.residual_risk or _risks(record))
+        further = _calls_for_more(claim, result.conclusion, result.conclusion.residual_risk or _risks(record))
         if further:
-            turns.know(_with_steps(hub.store.load(incident), end.conclusion))
-            end = turns.take(claim, _top(claim))
-        end = _documented(case, incident, end, record)
+            attempt.note_record(_with_steps(services.store.load(incident), result.conclusion))
+            result = attempt.act(claim, _top(claim))
+        result = _documented(case, incident, result, record)
         if further:
-            end = _tell(case, incident, end, record)
-    if end.retry is not None:
-        raise RetryError(end.retry)
-    return TargetResult(case.target, end.outcome, _sentence(end), incident)
+            result = _tell(case, incident, result, record)
+    if result.retry is not None:
+        raise RetryError(result.retry)
+    return TargetResult(case.target, result.outcome, _sentence(result), incident)
 
 
-def _turn(turns: Turns, claim: Claim, record: Incident | None) -> End:
+def _first_result(attempt: Attempt, claim: Claim, record: Incident | None) -> AttemptResult:
     top = _top(claim)
     if record is None or claim.unfinished:
-        return turns.take(claim, top)
+        return attempt.act(claim, top)
     unsettled = claim.state in _UNSETTLED and top.mode.rank == claim.mode.rank
     if not unsettled and not _calls_for_more(claim, claim, _risks(record)):
         return _merge(claim)
-    end = turns.take(claim, top)
-    rank = end.conclusion.mode.rank
+    result = attempt.act(claim, top)
+    rank = result.conclusion.mode.rank
     if rank < claim.mode.rank:
         return _merge(claim)
-    if rank == claim.mode.rank and end.outcome is not Outcome.IGNORED:
-        return End(end.conclusion, Outcome.MERGED, end.retry)  # looked at anew, and nothing was raised
-    return end
+    if rank == claim.mode.rank and result.outcome is not Outcome.IGNORED:
+        return AttemptResult(result.conclusion, Outcome.MERGED, result.retry)  # looked at anew, and nothing was raised
+    return result
 
 
 def _with_steps(record: Incident | None, done: Conclusion) -> Incident | None:
-    """Add what a turn did whose conclusion was not written, because a finding came in."""
+    """Add what an attempt did whose conclusion was not written, because a finding came in."""
     return replace(record, steps=done.steps) if record is not None and done.steps else record
 
 
@@ -82,19 +82,19 @@ def _risks(record: Incident | None) -> tuple[str, ...]:
     return record.residual_risk if record is not None else ()
 
 
-def _documented(case: Case, incident: str, end: End, record: Incident | None) -> End:
+def _documented(case: Case, incident: str, result: AttemptResult, record: Incident | None) -> AttemptResult:
     """Write the manifest of what is evidence by now, where a containment has begun; note it where that can't be."""
-    if end.outcome is not Outcome.ACTED and (record is None or not record.baseline):
-        return end
-    gap = case.keep_manifest(incident, end.conclusion.steps)
-    return _noting(end, gap) if gap else end
+    if result.outcome is not Outcome.ACTED and (record is None or not record.baseline):
+        return result
+    gap = case.save_manifest(incident, result.conclusion.steps)
+    return _noting(result, gap) if gap else result
 
 
-def _noting(end: End, gap: str) -> End:
+def _noting(result: AttemptResult, gap: str) -> AttemptResult:
     """Add a gap beside the containment to the reason that is recorded."""
-    if end.conclusion.decision is None:
-        return end
-    return replace(end, conclusion=replace(end.conclusion, reason=f"{end.conclusion.reason}; {gap}"))
+    if result.conclusion.decision is None:
+        return result
+    return replace(result, conclusion=replace(result.conclusion, reason=f"{result.conclusion.reason}; {gap}"))
 
 
 def _calls_for_more(claim: Claim, stands: Claim | Conclusion, risks: tuple[str, ...]) -> bool:
@@ -111,10 +111,10 @@ def _calls_for_more(claim: Claim, stands: Claim | Conclusion, risks: tuple[str, 
     return stands.state is State.CONTAINED and own_channel(types, risks) is not None
 
 
-def _sentence(end: End) -> str:
+def _sentence(result: AttemptResult) -> str:
     """Say what was done and by which line of policy."""
-    conclusion = end.conclusion
-    if end.outcome is not Outcome.ACTED or conclusion.decision is None:
+    conclusion = result.conclusion
+    if result.outcome is not Outcome.ACTED or conclusion.decision is None:
         return conclusion.reason
     rule, origin = conclusion.decision.rule, conclusion.decision.origin
     return f"{conclusion.state.value} by rule {rule!r} ({origin}): {conclusion.reason}"
@@ -124,23 +124,23 @@ def _top(claim: Claim) -> Provisional:
     return decide.strictest([unseen.provisional for unseen in claim.unseen.values()])
 
 
-def _merge(claim: Claim) -> End:
+def _merge(claim: Claim) -> AttemptResult:
     """End by adding the finding alone: state and record stay as they are."""
     reason = f"a further finding on a host that {claim.incident} has in hand ({claim.state.value})"
-    return End(Conclusion(claim.state, claim.mode, None, reason), Outcome.MERGED)
+    return AttemptResult(Conclusion(claim.state, claim.mode, None, reason), Outcome.MERGED)
 
 
-def _tell(case: Case, incident: str, end: End, record: Incident | None) -> End:
+def _tell(case: Case, incident: str, result: AttemptResult, record: Incident | None) -> AttemptResult:
     """Log the decision and every step, and tell people unless nothing happened that they don't know.
 
-    Returns the end, with the gap in its reason where they could not be told.
+    Returns the result, with the gap in its reason where they could not be told.
     """
-    conclusion, decision, target = end.conclusion, end.conclusion.decision, case.target
+    conclusion, decision, target = result.conclusion, result.conclusion.decision, case.target
     where: dict[str, Any] = {"account": target.account, "region": target.region, "instance": target.instance}
     log.write(
         "decision",
         **where,
-        outcome=end.outcome.value,
+        outcome=result.outcome.value,
         state=conclusion.state.value,
         mode=conclusion.mode.value,
         rule=decision.rule if decision else None,
@@ -150,14 +150,14 @@ def _tell(case: Case, incident: str, end: End, record: Incident | None) -> End:
     )
     for step in conclusion.steps:
         log.write("step", **where, step=step.name, outcome=step.outcome.value, reason=step.reason, error=step.error)
-    if decision is None or end.outcome is Outcome.MERGED:
-        return end
+    if decision is None or result.outcome is Outcome.MERGED:
+        return result
     if record is not None and (record.state, record.reason) == (conclusion.state, conclusion.reason):
-        return end  # a further try that came no further
-    told = case.hub.notifier.tell(
+        return result  # a further try that came no further
+    told = case.services.notifier.tell(
         f"{conclusion.state.value}: {target.instance} in {target.account}",
         {
-            "What": f"{end.outcome.value}, the incident is {conclusion.state.value}",
+            "What": f"{result.outcome.value}, the incident is {conclusion.state.value}",
             **place(target),
             "Incident": incident,
             "Finding": f"{case.finding.type} ({case.finding.severity.label.value}): {case.finding.title}",
@@ -166,4 +166,4 @@ def _tell(case: Case, incident: str, end: End, record: Incident | None) -> End:
             "Residual risk": ", ".join(conclusion.residual_risk),
         },
     )
-    return end if told else _noting(end, "people could not be told")
+    return result if told else _noting(result, "people could not be told")

@@ -34,7 +34,7 @@ ORGANIZATION = "organization"
 MADE = "made"
 """Attribute of the groups' item: every quarantine group that Cordon ever made there, trusted now or not."""
 
-FOUND_HOLDS = timedelta(hours=1)
+FOUND_VALID = timedelta(hours=1)
 """How long what Organizations said of one account counts. Long enough that a burst of findings from a new account asks
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
 
@@ -87,7 +87,7 @@ class Facts:
     known_ou: str | None = None
 
 
-class Records:
+class HubRecords:
     """The hub's records in the table. Methods raise what DynamoDB raises."""
 
     def __init__(self, dynamodb: AwsClient, table: str, runtime: Runtime) -> None:
@@ -199,4 +199,4 @@ def _control(values: Mapping[str, Any]) -> Control:
 def _found_lately(values: Mapping[str, Any], now: datetime) -> str | None:
     """Return the OU path of an account that was looked up, or None when that is too long ago to count."""
     found_at = moment(values.get("found_at", ""))
-    return values.get("ou") if found_at is not None and now - found_at < FOUND_HOLDS else None
+    return values.get("ou") if found_at is not None and now - found_at < FOUND_VALID else None

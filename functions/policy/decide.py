@@ -63,7 +63,7 @@ def provisional(
         fit = fits_finding(exception, finding, target, now)
         if fit.problem:
             notes.append(f"exception {exception.id!r} does not apply: its where failed ({fit.problem})")
-        if not fit.holds:
+        if not fit.applies:
             continue
         if needs_instance(exception):
             waiting.append(exception.id)

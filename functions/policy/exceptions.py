@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from functions.finding.model import Finding, Target
-from functions.policy.match import Held, reads_tags, where
+from functions.policy.match import WhereResult, reads_tags, where
 from functions.policy.model import InstanceFacts, Mode, PolicyException
 
 
@@ -18,11 +18,11 @@ def needs_instance(exception: PolicyException) -> bool:
     return exception.image is not None or exception.scaling_group is not None or bool(exception.tags)
 
 
-def fits_finding(exception: PolicyException, finding: Finding, target: Target, now: datetime) -> Held:
+def fits_finding(exception: PolicyException, finding: Finding, target: Target, now: datetime) -> WhereResult:
     """Tell whether the exception has not ended and its account, instance and ``where`` fit."""
     if not _names(exception, target, now):
-        return Held(holds=False)
-    return where(exception.where, finding.document) if exception.where is not None else Held(holds=True)
+        return WhereResult(applies=False)
+    return where(exception.where, finding.document) if exception.where is not None else WhereResult(applies=True)
 
 
 def fits_instance(exception: PolicyException, target: Target, facts: InstanceFacts, now: datetime) -> bool:

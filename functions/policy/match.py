@@ -30,10 +30,10 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class WhereResult:
     """Whether an expression holds; ``problem`` says why it could not be evaluated, if so."""
 
-    holds: bool
+    applies: bool
     problem: str = ""
 
 
@@ -47,10 +47,10 @@ def matching(finding: Finding, rules: Iterable[Rule]) -> tuple[tuple[Matched, ..
         if not any(fits(pattern, name) for pattern in rule.match.types for name in finding.types):
             continue
         if rule.match.where is not None:
-            held = where(rule.match.where, finding.document)
-            if held.problem:
-                problems.append(f"rule {rule.id!r} counts as not matching: its where failed ({held.problem})")
-            if not held.holds:
+            where_result = where(rule.match.where, finding.document)
+            if where_result.problem:
+                problems.append(f"rule {rule.id!r} counts as not matching: its where failed ({where_result.problem})")
+            if not where_result.applies:
                 continue
         matched.append(Matched(rule, exact=any(name in rule.match.types for name in finding.types)))
     return tuple(matched), tuple(problems)
@@ -76,14 +76,14 @@ def fits(pattern: str, name: str) -> bool:
     return True
 
 
-def where(expression: str, document: Mapping[str, Any]) -> Held:
+def where(expression: str, document: Mapping[str, Any]) -> WhereResult:
     """Evaluate a JMESPath expression over a finding; JMESPath's own idea of truth counts (0 is true, [] is not)."""
     try:
         value = _compiled(expression).search(document)
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
         # JMESPath's errors are ValueErrors; its functions let Python's own through on odd numbers and odd shapes.
-        return Held(holds=False, problem=_short(str(error) or type(error).__name__))
-    return Held(holds=not (value is None or value is False or value in ("", [], {})))
+        return WhereResult(applies=False, problem=_short(str(error) or type(error).__name__))
+    return WhereResult(applies=not (value is None or value is False or value in ("", [], {})))
 
 
 @lru_cache(maxsize=1024)

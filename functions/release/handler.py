@@ -18,9 +18,9 @@ from dataclasses import asdict
 from typing import Any
 
 from functions import log
-from functions.intake.hub import Hub
 from functions.release.release import ReleaseError, release
 from functions.runtime import Runtime
+from functions.services import Services
 from functions.start import start
 
 _INCIDENT = re.compile(r"inc-[0-9a-z]{9}-[0-9a-z]{8}")
@@ -32,7 +32,7 @@ class RequestError(Exception):
     """What was asked makes no sense; the text says what is wrong with it."""
 
 
-def answer(hub: Hub, event: object) -> dict[str, Any]:
+def answer(services: Services, event: object) -> dict[str, Any]:
     """Release what the event names and return what became of it, as plain data.
 
     Raises what the hub's own stores raise.
@@ -42,7 +42,7 @@ def answer(hub: Hub, event: object) -> dict[str, Any]:
     except RequestError as error:
         return _refused(None, error)
     try:
-        record = release(hub, incident, by=by)
+        record = release(services, incident, by=by)
     except ReleaseError as error:
         return _refused(incident, error)
     return {
@@ -74,12 +74,12 @@ def _refused(incident: str | None, error: Exception) -> dict[str, Any]:
     return {"incident": incident, "error": reason, "state": None, "reason": reason, "items": []}
 
 
-_kept: list[Hub] = []
+_kept: list[Services] = []
 
 
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Lambda's entry point."""
     if not _kept:
         settings, clients = start()
-        _kept.append(Hub.open(settings, clients, Runtime.of_machine()))
+        _kept.append(Services.open(settings, clients, Runtime.of_machine()))
     return answer(_kept[0], event)

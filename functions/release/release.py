@@ -15,64 +15,65 @@ from functions import log
 from functions.aws import errors
 from functions.containment.baseline import section_of
 from functions.containment.border import unexpected
-from functions.containment.look import GONE_STATES
+from functions.containment.observation import GONE_STATES
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
-from functions.incident.claim import Attempt, Claim
+from functions.incident.claim import Claim, LeaseHolder
 from functions.incident.model import Incident, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion
-from functions.intake.hub import Hub
 from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
-from functions.steps import identity, isolate, profile, sessions
+from functions.services import Services
 from functions.steps.host import Host, describe
+from functions.steps.iam import instance_profile, role_denial, sessions
+from functions.steps.network import isolate
 from functions.steps.registry import BACK_INTO_SERVICE, STEPS, release_actions, released_in_order
 from functions.steps.step import Member, Section, Step, Task
 
 WITHHELD = "not brought back into service while the network, the role or the profile is not as it was"
 _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
 _GONE_WITH_IT = frozenset(
-    {"capture", "expire", "isolate", "profile", "protect", "quarantine", "scaling", "snapshot", "targets"}
+    {"capture", "idle_timeout", "isolate", "instance_profile", "protect", "tags", "scaling", "snapshot", "targets"}
 )
 """Steps that change nothing that outlives the host; a role, a user and a network ACL outlive it."""
 
 _NETWORK = frozenset(step.name for step in STEPS if isolate.NAME in {step.name, step.within})
-_CREDENTIALS = frozenset({identity.NAME, sessions.NAME})
+_CREDENTIALS = frozenset({role_denial.NAME, sessions.NAME})
 
 
 class ReleaseError(Exception):
     """The incident can't be released now; the text says why, nothing was changed by this call."""
 
 
-def release(hub: Hub, incident: str, *, by: str) -> Incident:
+def release(services: Services, incident: str, *, by: str) -> Incident:
     """Release an incident's host and return the record as it then stands.
 
     The state ends as ``released``, or as ``releasing`` when an item could not be put back now: then the release can be
     run again. What somebody else changed or took away is named and left to them. Raises ReleaseError, or what the
     hub's own stores raise.
     """
-    return copy_context().run(_release, hub, incident, by)
+    return copy_context().run(_release, services, incident, by)
 
 
-def _release(hub: Hub, incident: str, by: str) -> Incident:
+def _release(services: Services, incident: str, by: str) -> Incident:
     INCIDENT.set(incident)
-    record = hub.store.load(incident)
+    record = services.store.load(incident)
     if record is None:
         raise ReleaseError(f"there is no incident {incident}")
-    # One that was closed, because its host was found gone, may still hold on to a role or a user.
+    # One that was closed, because its host was found gone, may still use a shared role or user.
     if record.state is State.RELEASED or not record.baseline:
         raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
-    attempt = Attempt(hub.runtime.token(), f"release by {by}")
-    claim = hub.claims.lease(record.target, incident, attempt)
+    holder = LeaseHolder(services.runtime.token(), f"release by {by}")
+    claim = services.claims.lease(record.target, incident, holder)
     if claim is None:
         raise ReleaseError(f"{incident} is being worked on, or the host is in another incident now")
     try:
-        member, now = _enter(hub, record)
+        member, now = _enter(services, record)
     except (ControlError, *errors.AwsError) as error:
-        _give_back(hub, record, attempt, claim)
+        _give_back(services, record, holder, claim)
         text = errors.message(error) if isinstance(error, errors.AwsError) else str(error)
         raise ReleaseError(f"{incident} can't be released: {text}") from error
-    hub.heads.begin_release(incident, record.target, attempt)
+    services.heads.begin_release(incident, record.target, holder)
     items = _restore(member, now, record)
     left = [item for item in items if not item.restored]
     state = State.RELEASING if any(item.retry for item in left) else State.RELEASED
@@ -80,49 +81,49 @@ def _release(hub: Hub, incident: str, by: str) -> Incident:
     if left:
         reason += "; not restored: " + "; ".join(f"{item.what}: {item.reason}" for item in left)
     log.write("release", outcome=state.value, reason=reason, by=by, instance=record.target.instance)
-    hub.notifier.tell(
+    services.notifier.tell(
         f"{state.value}: {record.target.instance} in {record.target.account}",
         {"What": reason, **place(record.target), "Incident": incident},
     )
-    _conclude(hub, record, attempt, claim, _conclusion(record, state, reason, items, hub.runtime.clock.now()))
-    return hub.store.load(incident) or record
+    _conclude(services, record, holder, claim, _conclusion(record, state, reason, items, services.runtime.clock.now()))
+    return services.store.load(incident) or record
 
 
-def _conclude(hub: Hub, record: Incident, attempt: Attempt, claim: Claim, end: Conclusion) -> None:
-    standing: Claim | None = claim
-    while standing is not None:
+def _conclude(services: Services, record: Incident, holder: LeaseHolder, claim: Claim, conclusion: Conclusion) -> None:
+    current: Claim | None = claim
+    while current is not None:
         # What came in before the release counts as seen; later activity waits until the lease is given back.
-        standing = hub.store.conclude(record.id, record.target, attempt, standing, end)
+        current = services.store.conclude(record.id, record.target, holder, current, conclusion)
 
 
-def _give_back(hub: Hub, record: Incident, attempt: Attempt, claim: Claim) -> None:
+def _give_back(services: Services, record: Incident, holder: LeaseHolder, claim: Claim) -> None:
     """Give the lease back as it was taken: what waited for work waits on."""
-    standing: Claim | None = claim
-    while standing is not None:
-        waiting = standing.unfinished or bool(standing.unseen)
-        end = Conclusion(claim.state, claim.mode, None, "", unfinished=waiting)
-        standing = hub.store.conclude(record.id, record.target, attempt, standing, end)
+    current: Claim | None = claim
+    while current is not None:
+        waiting = current.unfinished or bool(current.unseen)
+        conclusion = Conclusion(claim.state, claim.mode, None, "", unfinished=waiting)
+        current = services.store.conclude(record.id, record.target, holder, current, conclusion)
 
 
-def _enter(hub: Hub, record: Incident) -> tuple[Member, Host | None]:
+def _enter(services: Services, record: Incident) -> tuple[Member, Host | None]:
     """Enter the account as the release role and look at the host; changes nothing."""
     target = record.target
-    MEMBER_CREDENTIALS.set(hub.assume(target, record.id, purpose="release", actions=release_actions()))
-    facts = hub.records.facts(target, hub.runtime.clock.now())
+    MEMBER_CREDENTIALS.set(services.assume(target, record.id, purpose="release", actions=release_actions()))
+    facts = services.records.facts(target, services.runtime.clock.now())
     member = Member(
         target=target,
         incident=record.id,
-        qualifier=hub.settings.qualifier,
-        clients=hub.clients,
-        runtime=hub.runtime,
-        records=hub.records,
-        holds=hub.holds,
-        evidence=hub.evidence(record.id),
-        enter=partial(hub.enter, target, record.id),
+        qualifier=services.settings.qualifier,
+        clients=services.clients,
+        runtime=services.runtime,
+        records=services.records,
+        shared_resources=services.shared_resources,
+        evidence=services.evidence(record.id),
+        enter=partial(services.enter, target, record.id),
         groups=facts.groups,
         made=facts.made,
     )
-    return member, describe(member.ec2, hub.runtime.pool, target)
+    return member, describe(member.ec2, services.runtime.pool, target)
 
 
 def _restore(member: Member, found: Host | None, record: Incident) -> tuple[RestoredItem, ...]:
@@ -157,13 +158,13 @@ def _unfit(item: RestoredItem) -> bool:
     """
     if item.step in _NETWORK:
         return isolate.not_as_it_was(item)
-    if item.step == profile.NAME:
-        return profile.not_as_it_was(item)
+    if item.step == instance_profile.NAME:
+        return instance_profile.not_as_it_was(item)
     return item.step in _CREDENTIALS and not item.restored and item.retry
 
 
 def _revert(step: Step, member: Member, now: Host, section: Section, result: StepResult) -> tuple[RestoredItem, ...]:
-    task = Task(member, now, {}, None, section, resumed=True, passed=member.pool.promise())
+    task = Task(member, now, {}, None, section, resumed=True, next_allowed=member.pool.promise())
     try:
         return step.revert(task, result, now)
     except errors.AwsError as error:

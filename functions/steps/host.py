@@ -13,9 +13,9 @@ from typing import Any
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.finding.model import Target
+from functions.grants import actions, reads
 from functions.parallel import Pool
 from functions.policy.model import InstanceFacts
-from functions.steps.grant import actions, reads
 from functions.steps.reading import every
 
 GRANTS = reads("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes")
@@ -133,7 +133,7 @@ def describe(ec2: AwsClient, pool: Pool, target: Target) -> Host | None:
     if not instances:
         return None
     instance = instances[0]
-    gaps = [part for part in (found, volume_tags) if isinstance(part, Exception)]
+    gaps = [item for item in (found, volume_tags) if isinstance(item, Exception)]
     return Host(
         id=instance["InstanceId"],
         state=instance["State"]["Name"],

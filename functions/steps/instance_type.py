@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from functions.aws import errors
-from functions.steps.grant import reads
+from functions.grants import reads
 from functions.steps.host import Host
 from functions.steps.step import Member
 

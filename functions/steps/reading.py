@@ -26,13 +26,13 @@ PAUSES_SECONDS = (0.5, 1.0, 1.5)
 def every(call: Callable[..., Any], key: str, **parameters: Any) -> list[dict[str, Any]]:
     """Return what all pages of a Describe call hold under ``key``; raise what the call raises."""
     found: list[dict[str, Any]] = []
-    further: dict[str, str] = {}
+    next_page: dict[str, str] = {}
     while True:
-        answer = call(**parameters, **further)
+        answer = call(**parameters, **next_page)
         found.extend(answer.get(key, []))
         if not answer.get("NextToken"):
             return found
-        further = {"NextToken": answer["NextToken"]}
+        next_page = {"NextToken": answer["NextToken"]}
 
 
 def filtered(

@@ -6,41 +6,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from functions.steps import (
-    addresses,
-    capture,
-    cut,
-    expire,
-    host,
-    identity,
-    isolate,
-    profile,
-    protect,
-    quarantine,
-    scaling,
-    sessions,
-    snapshot,
-    targets,
-    users,
-)
-from functions.steps.grant import Grant, reading
+from functions.grants import Grant, reading
+from functions.steps import host
+from functions.steps.evidence import capture, protect, snapshot, tags
+from functions.steps.iam import instance_profile, role_denial, sessions, users
+from functions.steps.network import idle_timeout, isolate, network_acl, public_address
 from functions.steps.step import Step
+from functions.steps.traffic import scaling, targets
 
 STEPS: tuple[Step, ...] = (
     scaling.STEP,
     targets.STEP,
     isolate.STEP,
-    expire.STEP,
-    cut.STEP,
-    addresses.STEP,
+    idle_timeout.STEP,
+    network_acl.STEP,
+    public_address.STEP,
     protect.STEP,
     snapshot.STEP,
-    quarantine.STEP,
+    tags.STEP,
     capture.STEP,
-    identity.STEP,
+    role_denial.STEP,
     users.STEP,
     sessions.STEP,
-    profile.STEP,
+    instance_profile.STEP,
 )
 
 BACK_INTO_SERVICE = ("scaling", "targets")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holding on to what several incidents share, and letting go of it: the last one puts it back, the others don't.
+"""Acquiring and releasing shared resources in a step: the last incident restores one, the others leave it.
 
-What an incident reads before it holds on may be another's doing, which that one is just putting back. So what looks as
-if nobody changed it counts as read; what looks changed counts only when it is read again while this incident holds on.
+What an incident reads before it acquires a resource may be the change of another incident, which that one is just
+undoing. So what looks unchanged counts as read; what looks changed counts only when it is read again afterwards.
 """
 
 from __future__ import annotations
@@ -11,73 +11,79 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from functions.aws import errors
-from functions.incident.holds import HeldError, Hold
-from functions.incident.model import Part, RestoredItem, StepOutcome
-from functions.steps.step import Member, failed_part, restore
+from functions.incident.model import ItemOutcome, RestoredItem, StepOutcome
+from functions.incident.shared_resources import ResourceBusyError, SharedUse
+from functions.steps.step import Member, failed_item, restore
 
 Original = Mapping[str, Any]
 
 
-def held(
+def acquire(
     member: Member,
-    thing: str,
-    sure: Original,
-    choose: Callable[[Mapping[str, Any]], Any],
+    resource: str,
+    known_original: Original,
+    choose_share: Callable[[Mapping[str, Any]], Any],
     *,
     lacks: Callable[[Original], bool],
-    again: Callable[[], Original],
-) -> Hold:
-    """Hold on to a thing. ``sure`` is what nobody of Cordon's can have made so.
+    read_again: Callable[[], Original],
+) -> SharedUse:
+    """Acquire a resource. ``known_original`` is the part of its state that no incident can have changed.
 
-    Where the original that stands ``lacks`` something, ``again`` reads it while nobody can be putting it back. Raises
-    what ``choose``, ``again`` and the table raise, and HeldError.
+    Where the original on record ``lacks`` something, ``read_again`` reads it while no incident can be restoring it.
+    Raises what ``choose_share``, ``read_again`` and the table raise, and ResourceBusyError.
     """
-    hold = member.holds.join(member.target.account, thing, member.incident, sure, choose)
-    if lacks(hold.original):
-        hold = member.holds.join(member.target.account, thing, member.incident, again(), choose)
-    return hold
+    use = member.shared_resources.acquire(
+        member.target.account, resource, member.incident, known_original, choose_share
+    )
+    if lacks(use.original):
+        use = member.shared_resources.acquire(
+            member.target.account, resource, member.incident, read_again(), choose_share
+        )
+    return use
 
 
-def left(what: str, error: Exception) -> Part:
-    """Return the part for a thing that could not be held on to, so that nothing of it was changed."""
-    if isinstance(error, HeldError):
-        return Part(what, StepOutcome.FAILED, str(error), error.code, transient=True)
-    return failed_part(what, error)
+def not_acquired(what: str, error: Exception) -> ItemOutcome:
+    """Return the item for a resource that could not be acquired, so that nothing of it was changed."""
+    if isinstance(error, ResourceBusyError):
+        return ItemOutcome(what, StepOutcome.FAILED, str(error), error.code, transient=True)
+    return failed_item(what, error)
 
 
-def share_out(
-    step: str, member: Member, thing: str, what: str, put_back: Callable[[Original], list[RestoredItem]]
+def release_shared(
+    step: str, member: Member, resource: str, what: str, put_back: Callable[[Original], list[RestoredItem]]
 ) -> list[RestoredItem]:
-    """Let go of a thing, and put it back where nobody else holds on to it.
+    """Release a resource, and restore it where no other incident uses it.
 
-    Whoever could not put it back keeps the right to: a further release comes here again. Whoever took so long that
-    another incident came to hold on to it leaves the rest to that one, and says so.
+    An incident that could not restore it keeps the right to: a further release comes here again. Where restoring took
+    so long that another incident acquired the resource, the rest is left to that one, and the item says so.
     """
     account, items = member.target.account, list[RestoredItem]()
     try:
-        hold = member.holds.leave(account, thing, member.incident)
-        if hold is None:
-            return [RestoredItem(step, what, restored=True, reason="this incident has no hold on it")]
-        if not hold.last:
-            reason = f"left to the {len(hold.others)} other incident(s) that hold on to it"
+        use = member.shared_resources.release(account, resource, member.incident)
+        if use is None:
+            return [RestoredItem(step, what, restored=True, reason="this incident does not use it")]
+        if not use.last:
+            reason = f"left to the {len(use.others)} other incident(s) that use it"
             return [RestoredItem(step, what, restored=True, reason=reason)]
-        items = put_back(hold.original)
+        items = put_back(use.original)
         if not any(item.retry for item in items):
-            member.holds.end(account, thing, member.incident)
-    except (HeldError, *errors.AwsError) as error:
-        return [*items, _not_let_go(step, what, error)]
+            member.shared_resources.finish_restore(account, resource, member.incident)
+    except (ResourceBusyError, *errors.AwsError) as error:
+        return [*items, _not_released(step, what, error)]
     return items
 
 
-def restore_alone(step: str, member: Member, thing: str, what: str, call: Callable[[], object]) -> RestoredItem:
-    """Make one restoring call of ``put_back``, unless another incident came to hold on to the thing meanwhile."""
+def restore_unless_shared(
+    step: str, member: Member, resource: str, what: str, call: Callable[[], object]
+) -> RestoredItem:
+    """Make one restoring call of ``put_back``, unless another incident acquired the resource meanwhile."""
     try:
-        member.holds.stay(member.target.account, thing, member.incident)
-    except (HeldError, *errors.AwsError) as error:
-        return _not_let_go(step, what, error)
+        member.shared_resources.extend_restore(member.target.account, resource, member.incident)
+    except (ResourceBusyError, *errors.AwsError) as error:
+        return _not_released(step, what, error)
     return restore(step, what, call)
 
 
-def _not_let_go(step: str, what: str, error: Exception) -> RestoredItem:
-    reason = str(error) if isinstance(error, HeldError) else errors.message(error)
+def _not_released(step: str, what: str, error: Exception) -> RestoredItem:
+    reason = str(error) if isinstance(error, ResourceBusyError) else errors.message(error)
     return RestoredItem(step, what, restored=False, reason=reason, retry=True)

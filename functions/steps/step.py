@@ -18,14 +18,14 @@ from functions.aws.clients import AwsClient, Clients
 from functions.clock import Clock
 from functions.context import MemberCredentials
 from functions.finding.model import Target
-from functions.incident.evidence import Evidence
-from functions.incident.holds import Holds
-from functions.incident.model import Part, PlannedCall, RestoredItem, StepOutcome, StepResult
-from functions.organization.control import Records
+from functions.grants import Grant, actions
+from functions.incident.evidence import EvidenceFolder
+from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.incident.shared_resources import SharedResources
+from functions.organization.control import HubRecords
 from functions.parallel import Pool
 from functions.policy.model import Cap, Policy
 from functions.runtime import Runtime
-from functions.steps.grant import Grant, actions
 from functions.steps.host import Host
 from functions.steps.reading import read_until
 
@@ -48,7 +48,7 @@ class UnobservedError(Exception):
 class Member:
     """A member account as a step reaches it: clients that sign with the incident's credentials.
 
-    ``holds`` are the incidents that share a thing with this one; ``evidence`` is where this incident's files go;
+    ``shared_resources`` are those that other incidents may use too; ``evidence`` is where this incident's files go;
     ``enter`` gives credentials of another of the member's roles (``identity``), and raises what STS raises.
     """
 
@@ -57,9 +57,9 @@ class Member:
     qualifier: str
     clients: Clients
     runtime: Runtime
-    records: Records
-    holds: Holds
-    evidence: Evidence
+    records: HubRecords
+    shared_resources: SharedResources
+    evidence: EvidenceFolder
     enter: Callable[[str], MemberCredentials]
     groups: Mapping[str, str]
     made: frozenset[str] = frozenset()
@@ -93,10 +93,10 @@ class Member:
 class Task:
     """One step's work on one host.
 
-    ``observed`` is what its ``observe`` (or ``explore``) returned, or the error that it raised; ``receipt`` what
-    earlier attempts of the incident are known to have done; ``users`` the IAM users that the findings name, each with
-    why it is let alone, or nothing. Whoever comes ``after`` this step waits for ``passed``, which the engine sets when
-    the step ends, if the step didn't before.
+    ``observed`` is what its ``observe`` (or ``observe_with_host``) returned, or the error that it raised; ``receipt``
+    what earlier attempts of the incident are known to have done; ``users`` the IAM users that the findings name, each
+    with why it is let alone, or nothing. A step that comes ``after`` this one waits for ``next_allowed``, which the
+    engine sets when the step ends, if the step didn't before.
     """
 
     member: Member
@@ -105,14 +105,14 @@ class Task:
     observed: Any
     section: Section
     resumed: bool
-    passed: Future[None] = field(compare=False, repr=False)
+    next_allowed: Future[None] = field(compare=False, repr=False)
     receipt: Mapping[str, Any] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
 
-    def let_pass(self) -> None:
-        """Let whoever comes after this step go on now."""
-        if not self.passed.done():
-            self.passed.set_result(None)
+    def allow_next(self) -> None:
+        """Allow the steps that come after this one to go on now."""
+        if not self.next_allowed.done():
+            self.next_allowed.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +126,27 @@ class Step:
                what it may do through the opt-in role, either way
     within, on
                the step whose options switch this one on, and how they do; without ``within`` its own options do
-    after      names of the steps that must have ended, in whatever way, or have let pass, before this one changes
-               anything; ``patience``: for how many seconds it waits for each, None for ever
+    after      names of the steps that must have ended, in whatever way, or have allowed it, before this one changes
+               anything; ``wait_seconds``: for how many seconds it waits for each, None for ever
     observe    member                 -> what is there now (reads that need no knowledge of the host), or a future of
                                          it, where looking at the host is not to wait; None where what there is to know
                                          comes with the host. ``observe_seconds``: how long it is waited for after the
                                          host is described, None for ever
-    explore    task                   -> the same where it takes the host's description first; then the section is
+    observe_with_host
+               task                   -> the same where it takes the host's description first; then the section is
                                          written by itself, and planning has none
     baseline   host, observed         -> the section to write before this step changes anything; pure. Raises
                                          UnobservedError when what it covers could not be read just now
     plan       task                   -> the calls to make; pure, so that every mode can show it
-    caution    task                   -> what is to be known of the plan before somebody agrees to it, as a sentence:
+    warning    task                   -> what a person should know before approving the plan, as a sentence:
                                          what may keep it from being done, what it costs; None where nothing is; pure
-    further    host, observed, section
+    extend_baseline
+               host, observed, section
                                       -> the section of what was attached to the host after ``section`` was written,
                                          and the name of the first such thing; None where nothing was; pure
     prepare    task                   -> what apply needs and the baseline does not cover (a quarantine group)
-    brake      task, prepared, policy -> why people are to be asked first, whatever the rule says; pure
+    approval_check
+               task, prepared, policy -> why a person has to approve first, whatever the rule says; pure
     apply      task, prepared         -> a result with an outcome for each call; every call can be repeated
     verify     task, result           -> the result after reading back: is it so?
     revert     task, result, host now -> compare-and-set restore, item by item
@@ -158,15 +161,15 @@ class Step:
     verify: Callable[[Task, StepResult], StepResult]
     revert: Callable[[Task, StepResult, Host], tuple[RestoredItem, ...]]
     observe: Callable[[Member], Any] | None = None
-    caution: Callable[[Task], str | None] | None = None
+    warning: Callable[[Task], str | None] | None = None
     prepare: Callable[[Task], Any] | None = None
-    further: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
-    explore: Callable[[Task], Any] | None = None
-    brake: Callable[[Task, Any, Policy], Iterable[Cap]] | None = None
+    extend_baseline: Callable[[Host, Any, Section], tuple[str, Section] | None] | None = None
+    observe_with_host: Callable[[Task], Any] | None = None
+    approval_check: Callable[[Task, Any, Policy], Iterable[Cap]] | None = None
     within: str = ""
     on: Callable[[Options], bool] = bool
     after: tuple[str, ...] = ()
-    patience: float | None = None
+    wait_seconds: float | None = None
     observe_seconds: float | None = None
     identity_grants: tuple[Grant, ...] = ()
 
@@ -195,44 +198,44 @@ def refuse_passing_failures(observed: Iterable[Any]) -> None:
             raise UnobservedError(value)
 
 
-def attempt(what: str, call: Callable[[], object]) -> Part:
-    """Make one call and tell how it ended; AWS errors become the part's outcome."""
+def try_call(what: str, call: Callable[[], object]) -> ItemOutcome:
+    """Make one call and tell how it ended; AWS errors become the item's outcome."""
     try:
         call()
     except errors.AwsError as error:
-        return failed_part(what, error)
-    return Part(what, StepOutcome.DONE)
+        return failed_item(what, error)
+    return ItemOutcome(what, StepOutcome.DONE)
 
 
-def failed_part(what: str, error: BaseException) -> Part:
-    """Return the part for a call that failed."""
-    return Part(what, StepOutcome.FAILED, errors.message(error), errors.code(error), errors.transient(error))
+def failed_item(what: str, error: BaseException) -> ItemOutcome:
+    """Return the item for a call that failed."""
+    return ItemOutcome(what, StepOutcome.FAILED, errors.message(error), errors.code(error), errors.transient(error))
 
 
-def conclude(name: str, parts: list[Part], receipt: Mapping[str, Any], *, nothing: str = "") -> StepResult:
-    """Sum the parts up: failed if any failed (each gap named), skipped if there was nothing to do."""
-    failed = [part for part in parts if part.outcome is StepOutcome.FAILED]
-    skipped = [part for part in parts if part.outcome is StepOutcome.SKIPPED]
+def conclude(name: str, items: list[ItemOutcome], receipt: Mapping[str, Any], *, nothing: str = "") -> StepResult:
+    """Sum the items up: failed if any failed (each gap named), skipped if there was nothing to do."""
+    failed = [item for item in items if item.outcome is StepOutcome.FAILED]
+    skipped = [item for item in items if item.outcome is StepOutcome.SKIPPED]
     if failed:
-        reason = "; ".join(f"{part.what}: {part.reason}" for part in [*failed, *skipped])
-        return StepResult(name, StepOutcome.FAILED, reason, failed[0].error, tuple(parts), receipt)
-    if skipped or not parts:
-        outcome = StepOutcome.DONE if len(skipped) < len(parts) else StepOutcome.SKIPPED
-        reason = "; ".join(f"{part.what}: {part.reason}" for part in skipped) or nothing
-        return StepResult(name, outcome, reason, None, tuple(parts), receipt)
-    return StepResult(name, StepOutcome.DONE, "", None, tuple(parts), receipt)
+        reason = "; ".join(f"{item.what}: {item.reason}" for item in [*failed, *skipped])
+        return StepResult(name, StepOutcome.FAILED, reason, failed[0].error, tuple(items), receipt)
+    if skipped or not items:
+        outcome = StepOutcome.DONE if len(skipped) < len(items) else StepOutcome.SKIPPED
+        reason = "; ".join(f"{item.what}: {item.reason}" for item in skipped) or nothing
+        return StepResult(name, outcome, reason, None, tuple(items), receipt)
+    return StepResult(name, StepOutcome.DONE, "", None, tuple(items), receipt)
 
 
-def read_back(task: Task, result: StepResult, wrong: Callable[[], list[Part]]) -> StepResult:
+def read_back(task: Task, result: StepResult, wrong: Callable[[], list[ItemOutcome]]) -> StepResult:
     """Return the result after reading back; ``wrong`` reads what isn't so, again while a write may not show yet.
 
-    Its parts take the place of those of the same name. A part that may only not show yet has error ``NotInEffect``.
+    Its items take the place of those of the same name. An item that may only not show yet has error ``NotInEffect``.
     """
-    missing = read_until(task.member.clock, wrong, lambda parts: all(part.error != "NotInEffect" for part in parts))
+    missing = read_until(task.member.clock, wrong, lambda items: all(item.error != "NotInEffect" for item in items))
     if not missing:
         return result
-    named = {part.what for part in missing}
-    kept = [part for part in result.parts if part.what not in named]
+    named = {item.what for item in missing}
+    kept = [item for item in result.items if item.what not in named]
     return conclude(result.name, [*kept, *missing], result.receipt)
 
 

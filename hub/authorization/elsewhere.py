@@ -27,7 +27,7 @@ TAGGED = frozenset({"autoScalingGroup", "role", "targetgroup", "user"})
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedResource:
     """One type of resource that an operation involves.
 
     kind    the type, as the reference names it
@@ -38,13 +38,13 @@ class Named:
     ids: str
 
 
-_SCALING = (Named("autoScalingGroup", "AutoScalingGroupName"),)
-_TARGETS = (Named("targetgroup", "TargetGroupArn"),)
-_ROLE = (Named("role", "RoleName"),)
-_USER = (Named("user", "UserName"),)
-_GROUP = (Named("group", "GroupName"),)
+_SCALING = (NamedResource("autoScalingGroup", "AutoScalingGroupName"),)
+_TARGETS = (NamedResource("targetgroup", "TargetGroupArn"),)
+_ROLE = (NamedResource("role", "RoleName"),)
+_USER = (NamedResource("user", "UserName"),)
+_GROUP = (NamedResource("group", "GroupName"),)
 
-ELSEWHERE: Mapping[str, tuple[Named, ...]] = {
+ELSEWHERE: Mapping[str, tuple[NamedResource, ...]] = {
     "autoscaling:DescribeAutoScalingGroups": (),
     "autoscaling:DescribeAutoScalingInstances": (),
     "autoscaling:AttachInstances": _SCALING,
@@ -60,7 +60,7 @@ ELSEWHERE: Mapping[str, tuple[Named, ...]] = {
     "iam:AttachRolePolicy": _ROLE,
     "iam:DeleteRolePolicy": _ROLE,
     "iam:DetachRolePolicy": _ROLE,
-    "iam:GetInstanceProfile": (Named("instance-profile", "InstanceProfileName"),),
+    "iam:GetInstanceProfile": (NamedResource("instance-profile", "InstanceProfileName"),),
     "iam:GetRole": _ROLE,
     "iam:GetRolePolicy": _ROLE,
     "iam:ListAccessKeys": _USER,

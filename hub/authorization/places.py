@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hub.authorization.requests import Place, Tags
+from hub.authorization.requests import CallPlace, Tags
 
 Named = Callable[[str, str], str | None]
 """Type and name of something of IAM's -> its ARN, where there is one of that name."""
@@ -16,12 +16,12 @@ Passed = Callable[[str], str | None]
 """ARN of an instance profile -> the ARN of its role, where it has one."""
 
 
-def place_of(partition: str, account: str, region: str, *, iam: Named, passed: Passed) -> Place:
+def place_of(partition: str, account: str, region: str, *, iam: Named, passed: Passed) -> CallPlace:
     """Return what is known in that place; IAM is asked by ``iam`` and ``passed``, since it may not be moto's."""
     from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
 
     known = _Ec2(ec2_backends[account][region])
-    return Place(
+    return CallPlace(
         partition,
         account,
         region,
@@ -70,7 +70,7 @@ def motos_iam(account: str, partition: str) -> tuple[Named, Passed]:
 
 @dataclass(frozen=True, slots=True)
 class _Ec2:
-    """What a call to EC2 doesn't say: see ``Place``."""
+    """What a call to EC2 doesn't say: see ``CallPlace``."""
 
     backend: Any
 

@@ -32,7 +32,7 @@ class UnknownOperationError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AuthorizationRequest:
     """One question to IAM: the action, on the ARN of one resource (or ``*``), with the condition keys that it has."""
 
     action: str
@@ -53,7 +53,7 @@ def _unknown(_: str, __: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallPlace:
     """Where a call is made, and what AWS knows there that the call doesn't say.
 
     owner       id of a resource -> the account that owns it, where it is another (a shared VPC and its groups)
@@ -78,8 +78,8 @@ class Place:
 
 
 def requests_of(
-    operation: str, parameters: Mapping[str, Any], place: Place, tags: Tags, service: str = "ec2"
-) -> tuple[Request, ...]:
+    operation: str, parameters: Mapping[str, Any], place: CallPlace, tags: Tags, service: str = "ec2"
+) -> tuple[AuthorizationRequest, ...]:
     """Return every question that a service asks IAM for one call; raise UnknownOperationError for what isn't known.
 
     ``parameters`` and ``service`` as boto3 takes them; ``tags`` tells the tags that a resource has before the call: of
@@ -91,7 +91,7 @@ def requests_of(
         raise UnknownOperationError(operation, "not in the table of operations")
     everywhere = {"aws:RequestedRegion": place.region, "ec2:Region": place.region}
     if not INVOLVED[operation]:
-        return (Request(f"ec2:{operation}", "*", everywhere),)
+        return (AuthorizationRequest(f"ec2:{operation}", "*", everywhere),)
     profile = _profile(operation, parameters, place)
     given = {"ec2:NewInstanceProfile": profile} if profile else {}
     asked = tuple(
@@ -109,7 +109,7 @@ def requests_of(
     return (*asked, *_passing(profile, place))
 
 
-def _profile(operation: str, parameters: Mapping[str, Any], place: Place) -> str | None:
+def _profile(operation: str, parameters: Mapping[str, Any], place: CallPlace) -> str | None:
     """Return the ARN of the instance profile that a call gives to an instance: it may be told by name alone."""
     if operation not in PROFILES:
         return None
@@ -117,32 +117,34 @@ def _profile(operation: str, parameters: Mapping[str, Any], place: Place) -> str
     return str(told["Arn"]) if "Arn" in told else _of_name("instance-profile", str(told.get("Name", "")), place)
 
 
-def _passing(profile: str | None, place: Place) -> Iterator[Request]:
+def _passing(profile: str | None, place: CallPlace) -> Iterator[AuthorizationRequest]:
     """Ask for the right to pass the role of a profile: a profile without a role passes none."""
     if profile is not None and (role := place.passed(profile)):
         service = "ec2.amazonaws.com" + (".cn" if place.partition == "aws-cn" else "")
-        yield Request("iam:PassRole", role, {"aws:RequestedRegion": place.region, "iam:PassedToService": service})
+        yield AuthorizationRequest(
+            "iam:PassRole", role, {"aws:RequestedRegion": place.region, "iam:PassedToService": service}
+        )
 
 
 def _of_another(
-    service: str, operation: str, parameters: Mapping[str, Any], known: tuple[Place, Tags]
-) -> Iterator[Request]:
+    service: str, operation: str, parameters: Mapping[str, Any], known: tuple[CallPlace, Tags]
+) -> Iterator[AuthorizationRequest]:
     action, (place, tags) = f"{service}:{operation}", known
     if action not in ELSEWHERE:
         raise UnknownOperationError(operation, "not in the table of operations", service)
     region = GLOBAL_REGIONS.get(place.partition, place.region) if service == "iam" else place.region
     context = {"aws:RequestedRegion": region, **_keys(action, parameters)}
     if not ELSEWHERE[action]:
-        yield Request(action, NOT_NAMED, context)
+        yield AuthorizationRequest(action, NOT_NAMED, context)
     for named in ELSEWHERE[action]:
         for name in _listed(jmespath.search(named.ids, parameters)):
             arn = _of_name(named.kind, name, place) if named.kind in PATTERNS else name
-            yield Request(
+            yield AuthorizationRequest(
                 action, arn, {**context, **(_resource_tags(tags(arn), service) if named.kind in TAGGED else {})}
             )
 
 
-def _of_name(kind: str, name: str, place: Place) -> str:
+def _of_name(kind: str, name: str, place: CallPlace) -> str:
     made_up = PATTERNS[kind].format(partition=place.partition, account=place.account, region=place.region, name=name)
     return place.arn(kind, name) or made_up
 
@@ -159,7 +161,7 @@ def _keys(action: str, parameters: Mapping[str, Any]) -> dict[str, str | tuple[s
 
 def _asked(
     operation: str, involved: Involved, parameters: Mapping[str, Any], resource: tuple[str, str], context: Context
-) -> Iterator[Request]:
+) -> Iterator[AuthorizationRequest]:
     kind, arn = resource
     given = _given_tags(operation, kind, parameters)
     asked: dict[str, str | tuple[str, ...]] = {**context}
@@ -167,13 +169,13 @@ def _asked(
         asked |= _attributes(operation, parameters)
     if involved.made or operation in ("CreateTags", "DeleteTags"):
         asked |= given
-    yield Request(f"ec2:{operation}", arn, asked)
+    yield AuthorizationRequest(f"ec2:{operation}", arn, asked)
     if involved.made and given:
-        yield Request("ec2:CreateTags", arn, {**context, **given, "ec2:CreateAction": operation})
+        yield AuthorizationRequest("ec2:CreateTags", arn, {**context, **given, "ec2:CreateAction": operation})
 
 
 def _resources(
-    operation: str, involved: Involved, parameters: Mapping[str, Any], place: Place
+    operation: str, involved: Involved, parameters: Mapping[str, Any], place: CallPlace
 ) -> Iterator[tuple[str, str]]:
     if not involved.ids:
         yield involved.kind, NOT_NAMED
@@ -203,7 +205,7 @@ def _kind(operation: str, name: str) -> str:
     return kind
 
 
-def _arn(kind: str, name: str, place: Place) -> str:
+def _arn(kind: str, name: str, place: CallPlace) -> str:
     owner = "" if kind in WITHOUT_ACCOUNT else place.owner(name) or place.account
     return f"arn:{place.partition}:ec2:{place.region}:{owner}:{kind}/{name}"
 

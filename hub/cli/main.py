@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import click
 
-from hub.cli.plain import plain
+from hub.cli.report.printable import printable
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -34,14 +34,18 @@ TRACEBACK = "CORDON_TRACEBACK"
 """Environment variable for those who look for a bug in Cordon itself."""
 
 _SUBCOMMANDS = {
-    "demo": ("hub.cli.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
-    "simulate": ("hub.cli.simulate", "simulate", "What would Cordon do with these findings?"),
-    "lab": ("hub.cli.lab", "lab", "A cloud on this machine, with IAM enforced and Cordon deployed in it."),
-    "policy": ("hub.cli.policy", "policy", "Check, compile and publish the policy files."),
-    "organization": ("hub.cli.organization", "organization", "Deploy Cordon into an organisation, or take it away."),
-    "incidents": ("hub.cli.incidents", "incidents", "List the incidents of a deployment."),
-    "release": ("hub.cli.release", "release", "Release an incident's host: put it back as it was."),
-    "switch": ("hub.cli.switch", "switch", "The kill switch: let Cordon only observe, or act again."),
+    "demo": ("hub.cli.commands.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
+    "simulate": ("hub.cli.commands.simulate", "simulate", "What would Cordon do with these findings?"),
+    "lab": ("hub.cli.commands.lab", "lab", "A cloud on this machine, with IAM enforced and Cordon deployed in it."),
+    "policy": ("hub.cli.commands.policy", "policy", "Check, compile and publish the policy files."),
+    "organization": (
+        "hub.cli.commands.organization",
+        "organization",
+        "Deploy Cordon into an organisation, or take it away.",
+    ),
+    "incidents": ("hub.cli.commands.incidents", "incidents", "List the incidents of a deployment."),
+    "release": ("hub.cli.commands.release", "release", "Release an incident's host: put it back as it was."),
+    "switch": ("hub.cli.commands.switch", "switch", "The kill switch: let Cordon only observe, or act again."),
 }
 """Module, name and summary of each subcommand, in the order in which people need them."""
 
@@ -124,12 +128,12 @@ class _Bug(click.ClickException):
 
 def _report(error: click.ClickException, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"schema": 1, "errors": [{"message": plain(error.format_message())}]}, indent=2))
+        click.echo(json.dumps({"schema": 1, "errors": [{"message": printable(error.format_message())}]}, indent=2))
         return
     context = getattr(error, "ctx", None)
     if isinstance(error, click.UsageError) and context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help'.\n", err=True)
-    message = plain(error.format_message(), keep="\n")
+    message = printable(error.format_message(), keep="\n")
     click.echo(f"Error: {message}", err=True)
 
 

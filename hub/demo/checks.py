@@ -9,8 +9,8 @@ from typing import Any
 
 from functions.finding.model import Target
 from functions.incident.model import Incident, State
-from hub.demo.play import Play, Played, World
-from hub.demo.scenes import API, RELEASE
+from hub.demo.demonstration import Demonstration, ScenarioResult, World
+from hub.demo.scenarios import API, RELEASE
 
 _MOST_ROUND_TRIPS = 7
 """For a member of a scaling group, with a quarantine group that is still to be made: as in a VPC's first incident."""
@@ -23,30 +23,31 @@ _GROUP, _ROLE = "payments-api", "payments-api"
 class Check:
     """Something that must be so; ``found`` tells what was there instead."""
 
-    scene: str
+    scenario: str
     what: str
-    held: bool
+    passed: bool
     found: str = ""
 
 
-def check_scene(played: Played) -> list[Check]:
-    """Return the checks of one scene."""
-    return list(_CHECKS[played.scene.name](played))
+def check_scenario(result: ScenarioResult) -> list[Check]:
+    """Return the checks of one scenario."""
+    return list(_CHECKS[result.scenario.name](result))
 
 
-def check_release(play: Play, incident: Incident | None, round_trips: int | None) -> list[Check]:
+def check_release(demonstration: Demonstration, incident: Incident | None, round_trips: int | None) -> list[Check]:
     """Return the checks of the release, and of the way to the isolation."""
-    state = incident.state.value if incident else play.refused or "no incident"
-    before, after = _host(play.before, API), _host(play.released or {}, API)
-    kept = len(_snapshots(play.released or {}, API))
+    state = incident.state.value if incident else demonstration.refused or "no incident"
+    before, after = _host(demonstration.before, API), _host(demonstration.released or {}, API)
+    kept = len(_snapshots(demonstration.released or {}, API))
     return [
         Check(RELEASE, "the incident is released", state == State.RELEASED.value, state),
         Check(RELEASE, "the host is as it was before", bool(before) and before == after, _difference(before, after)),
         Check(
             RELEASE,
             "scaling group and target group have it back, and its role is denied no more",
-            _serves_again(play.before, play.released or {}) and not _denied(play.released or {}),
-            f"{_service(play.released or {})}, {_denied(play.released or {})}",
+            _serves_again(demonstration.before, demonstration.released or {})
+            and not _denied(demonstration.released or {}),
+            f"{_service(demonstration.released or {})}, {_denied(demonstration.released or {})}",
         ),
         Check(RELEASE, "the evidence is kept", kept == len(before.get("volumes", ())), f"{kept} snapshots"),
         Check(
@@ -58,64 +59,64 @@ def check_release(play: Play, incident: Incident | None, round_trips: int | None
     ]
 
 
-def _contain(played: Played) -> Iterator[Check]:
-    yield _ended(played, {"acted"})
-    states = [incident.state.value for incident in played.of(API)]
-    yield _check(played, "the host has one incident, and it is contained", states == ["contained"], ", ".join(states))
-    host, groups = _host(played.after, API), {group["id"]: group for group in played.after.get("security_groups", ())}
+def _contain(result: ScenarioResult) -> Iterator[Check]:
+    yield _ended(result, {"acted"})
+    states = [incident.state.value for incident in result.of(API)]
+    yield _check(result, "the host has one incident, and it is contained", states == ["contained"], ", ".join(states))
+    host, groups = _host(result.after, API), {group["id"]: group for group in result.after.get("security_groups", ())}
     worn = {group for eni in host.get("enis", ()) for group in eni["groups"]}
-    closed = len(worn) == 1 and not groups[next(iter(worn))]["egress"] and not worn & _worn(played.before)
-    yield _check(played, "both interfaces wear one new group that lets nothing out", closed, ", ".join(sorted(worn)))
-    yield from _out_of_service(played)
-    denied = _denied(played.after)
+    closed = len(worn) == 1 and not groups[next(iter(worn))]["egress"] and not worn & _worn(result.before)
+    yield _check(result, "both interfaces wear one new group that lets nothing out", closed, ", ".join(sorted(worn)))
+    yield from _out_of_service(result)
+    denied = _denied(result.after)
     yield _check(
-        played,
+        result,
         "its role is denied, for this host alone",
         list(denied) == [_ROLE] and denied[_ROLE] == {API.arn},
         str(denied),
     )
-    yield _one_set(played)
+    yield _one_set(result)
     protected = bool(host.get("termination_protection") and host.get("stop_protection"))
-    yield _check(played, "the host can't be terminated or stopped", protected)
+    yield _check(result, "the host can't be terminated or stopped", protected)
 
 
-def _out_of_service(played: Played) -> Iterator[Check]:
-    members, targets = _service(played.after)
-    before, _ = _service(played.before)
+def _out_of_service(result: ScenarioResult) -> Iterator[Check]:
+    members, targets = _service(result.after)
+    before, _ = _service(result.before)
     out, others = members.pop(API.instance, "gone"), set(before) - {API.instance}
     serving = others and all(members.get(each) == "InService" and targets.get(each) == "healthy" for each in others)
-    yield _check(played, "it has left its scaling group, and its siblings serve on", out == "Standby" and serving, out)
+    yield _check(result, "it has left its scaling group, and its siblings serve on", out == "Standby" and serving, out)
     there = targets.get(API.instance, "none")
-    yield _check(played, "no load balancer sends it anything", there in {"none", "draining"}, there)
+    yield _check(result, "no load balancer sends it anything", there in {"none", "draining"}, there)
 
 
-def _approve(played: Played) -> Iterator[Check]:
-    yield _ended(played, {"awaiting-approval"})
-    planned = any(incident.plan for incident in played.of(played.scene.host))
-    yield _check(played, "there is a plan to approve", planned)
-    yield _untouched(played)
+def _approve(result: ScenarioResult) -> Iterator[Check]:
+    yield _ended(result, {"awaiting-approval"})
+    planned = any(incident.plan for incident in result.of(result.scenario.host))
+    yield _check(result, "there is a plan to approve", planned)
+    yield _untouched(result)
 
 
-def _rejected(played: Played) -> Iterator[Check]:
-    yield _ended(played, {"rejected"})
-    yield _check(played, "no incident was opened", not played.of(played.scene.host))
-    yield _untouched(played)
+def _rejected(result: ScenarioResult) -> Iterator[Check]:
+    yield _ended(result, {"rejected"})
+    yield _check(result, "no incident was opened", not result.of(result.scenario.host))
+    yield _untouched(result)
 
 
-def _storm(played: Played) -> Iterator[Check]:
-    yield _ended(played, {"duplicate", "merged"})
-    number = len(played.of(API))
-    yield _check(played, "the host still has one incident", number == 1, f"{number} incidents")
-    yield _one_set(played)
-    yield _untouched(played)
+def _storm(result: ScenarioResult) -> Iterator[Check]:
+    yield _ended(result, {"duplicate", "merged"})
+    number = len(result.of(API))
+    yield _check(result, "the host still has one incident", number == 1, f"{number} incidents")
+    yield _one_set(result)
+    yield _untouched(result)
 
 
-def _sample(played: Played) -> Iterator[Check]:
-    yield _ended(played, {"observed"})
-    yield _untouched(played)
+def _sample(result: ScenarioResult) -> Iterator[Check]:
+    yield _ended(result, {"observed"})
+    yield _untouched(result)
 
 
-_CHECKS: Mapping[str, Callable[[Played], Iterator[Check]]] = {
+_CHECKS: Mapping[str, Callable[[ScenarioResult], Iterator[Check]]] = {
     "contain": _contain,
     "approve": _approve,
     "forged": _rejected,
@@ -124,24 +125,24 @@ _CHECKS: Mapping[str, Callable[[Played], Iterator[Check]]] = {
 }
 
 
-def _check(played: Played, what: str, held: object, found: str = "") -> Check:
-    return Check(played.scene.name, what, bool(held), found)
+def _check(result: ScenarioResult, what: str, passed: object, found: str = "") -> Check:
+    return Check(result.scenario.name, what, bool(passed), found)
 
 
-def _ended(played: Played, expected: set[str]) -> Check:
+def _ended(result: ScenarioResult, expected: set[str]) -> Check:
     what = f"every delivery ended as {' or '.join(sorted(expected))}"
-    return _check(played, what, set(played.outcomes) <= expected, ", ".join(sorted(set(played.outcomes))))
+    return _check(result, what, set(result.outcomes) <= expected, ", ".join(sorted(set(result.outcomes))))
 
 
-def _untouched(played: Played) -> Check:
-    return _check(played, "nothing in any account was changed", played.before == played.after)
+def _untouched(result: ScenarioResult) -> Check:
+    return _check(result, "nothing in any account was changed", result.before == result.after)
 
 
-def _one_set(played: Played) -> Check:
-    volumes = sorted(volume["id"] for volume in _host(played.after, API).get("volumes", ()))
-    snapshots = sorted(each["volume"] for each in _snapshots(played.after, API))
+def _one_set(result: ScenarioResult) -> Check:
+    volumes = sorted(volume["id"] for volume in _host(result.after, API).get("volumes", ()))
+    snapshots = sorted(each["volume"] for each in _snapshots(result.after, API))
     return _check(
-        played,
+        result,
         "there is one set of snapshots, one for each volume",
         volumes == snapshots,
         f"{len(snapshots)} snapshots",

@@ -22,7 +22,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceSettings:
     """How long evidence is locked, in days, and whether anybody may shorten that (``governance``) or nobody."""
 
     lock_days: int = 365
@@ -68,7 +68,7 @@ class DeploymentSettings:
     home_region: str
     regions: tuple[str, ...]
     rollout: Rollout
-    evidence: Evidence
+    evidence: EvidenceSettings
     guard: Guard
     detection: Detection
     operators: tuple[str, ...] = ()

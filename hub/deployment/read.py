@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.deployment.checks import check_together
-from hub.deployment.model import DeploymentSettings, Detection, Evidence, Guard, Rollout
+from hub.deployment.model import DeploymentSettings, Detection, EvidenceSettings, Guard, Rollout
 from hub.deployment.shape import DeploymentShape
 from hub.policy import shape
 from hub.policy.contradictions import EVERYTHING, Given
@@ -84,7 +84,7 @@ def _settings(data: dict[str, Any], lock: Lock, forensics: str) -> DeploymentSet
         home_region=data["home_region"],
         regions=tuple(data["regions"]),
         rollout=Rollout(**_frozen(data["rollout"])),
-        evidence=Evidence(**_frozen(data.get("evidence", {}))),
+        evidence=EvidenceSettings(**_frozen(data.get("evidence", {}))),
         guard=Guard(**_frozen(data.get("guard", {}))),
         detection=Detection(**_frozen(data.get("detection", {}))),
         operators=tuple(data.get("operators", ())),

@@ -29,7 +29,7 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class SynthesizedStack:
     """A template and where it goes. ``uploaded``: the object that the template becomes, where it is an asset too."""
 
     name: str
@@ -41,7 +41,7 @@ class Stack:
     uploaded: Asset | None = None
 
 
-def read_assembly(directory: Path) -> tuple[Stack, ...]:
+def read_assembly(directory: Path) -> tuple[SynthesizedStack, ...]:
     """Return the stacks of an assembly, each after those that it depends on; raise LabError for what isn't one."""
     try:
         manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def _visit(name: str, artifacts: Mapping[str, Any], ordered: dict[str, None]) ->
         ordered[name] = None
 
 
-def _stack(directory: Path, name: str, artifacts: Mapping[str, Any]) -> Stack:
+def _stack(directory: Path, name: str, artifacts: Mapping[str, Any]) -> SynthesizedStack:
     artifact = artifacts[name]
     place = _ENVIRONMENT.fullmatch(artifact["environment"])
     if place is None:
@@ -76,7 +76,7 @@ def _stack(directory: Path, name: str, artifacts: Mapping[str, Any]) -> Stack:
     ]
     assets = tuple(asset for each in manifests for asset in _assets(directory, each))
     template = directory / properties["templateFile"]
-    return Stack(
+    return SynthesizedStack(
         name=properties.get("stackName", name),
         account=place["account"],
         region=place["region"],

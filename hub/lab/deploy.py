@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from hub.lab.assembly import Asset, Stack
+from hub.lab.assembly import Asset, SynthesizedStack
 from hub.lab.clients import LabClients
 from hub.lab.errors import DeploymentError
 from hub.stacks.bundle import zipped
@@ -27,7 +27,7 @@ _VERSION = "30"
 """Of the bootstrap stack; CDK's rule in the template wants a number above 5."""
 
 
-def deploy(clients: LabClients, stacks: Sequence[Stack], progress: Progress) -> None:
+def deploy(clients: LabClients, stacks: Sequence[SynthesizedStack], progress: Progress) -> None:
     """Create or update every stack, one after the other; raise DeploymentError for the first that fails."""
     for stack in stacks:
         began = time.monotonic()
@@ -38,7 +38,7 @@ def deploy(clients: LabClients, stacks: Sequence[Stack], progress: Progress) -> 
         progress(f"{stack.name} in {stack.account} {stack.region} ({time.monotonic() - began:.1f} s)")
 
 
-def _bootstrap(clients: LabClients, stack: Stack) -> None:
+def _bootstrap(clients: LabClients, stack: SynthesizedStack) -> None:
     """Make what ``cdk bootstrap`` would have left in the account, as far as this stack asks for it."""
     storage = clients.root("s3", stack.account, stack.region)
     for bucket in {asset.bucket for asset in stack.assets}:
@@ -52,12 +52,12 @@ def _bootstrap(clients: LabClients, stack: Stack) -> None:
         parameters.put_parameter(Name=parameter["Default"], Value=_VERSION, Type="String", Overwrite=True)
 
 
-def _upload(clients: LabClients, stack: Stack, asset: Asset) -> None:
+def _upload(clients: LabClients, stack: SynthesizedStack, asset: Asset) -> None:
     body = zipped(asset.source) if asset.zipped else asset.source.read_bytes()
     clients.root("s3", stack.account, stack.region).put_object(Bucket=asset.bucket, Key=asset.key, Body=body)
 
 
-def _put_stack(clients: LabClients, stack: Stack) -> None:
+def _put_stack(clients: LabClients, stack: SynthesizedStack) -> None:
     cloudformation = clients.root("cloudformation", stack.account, stack.region)
     # A template that is uploaded may be as large as it needs; as a body it may not.
     uploaded = stack.uploaded

@@ -32,5 +32,5 @@ class DeploymentError(LabError):
     """A stack failed; the text has CloudFormation's reasons."""
 
 
-class FindingError(LabError):
+class UnsendableFindingError(LabError):
     """What should be sent is not one finding, or not one that could come this way."""

@@ -19,13 +19,13 @@ from functions.finding.model import Finding, Target
 from functions.finding.parse import parse
 from hub.lab import door
 from hub.lab.clients import LabClients
-from hub.lab.errors import FindingError
+from hub.lab.errors import UnsendableFindingError
 
 _IMPORTED = "Security Hub Findings - Imported"
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedFinding:
     """What an event names: its finding and the hosts."""
 
     finding: str
@@ -39,10 +39,10 @@ class Sent:
     how: str
     account: str
     region: str
-    named: Named
+    named: NamedFinding
 
 
-def named_in(envelope: Mapping[str, Any]) -> Named:
+def named_in(envelope: Mapping[str, Any]) -> NamedFinding:
     """Return what an event names; raise FindingError if it holds no finding, or several."""
     found = list(parse(envelope))
     findings = [each for each in found if isinstance(each, Finding)]
@@ -50,11 +50,11 @@ def named_in(envelope: Mapping[str, Any]) -> Named:
     names.pop("", None)
     if not names:
         reasons = "; ".join(each.reason for each in found if not isinstance(each, Finding))
-        raise FindingError(f"this is not a finding: {reasons or 'nothing was found in it'}")
+        raise UnsendableFindingError(f"this is not a finding: {reasons or 'nothing was found in it'}")
     if len(names) > 1:
-        raise FindingError(f"this holds {len(names)} findings: send them one by one")
+        raise UnsendableFindingError(f"this holds {len(names)} findings: send them one by one")
     targets = dict.fromkeys(target for each in findings for target in each.targets)
-    return Named(next(iter(names)), tuple(targets))
+    return NamedFinding(next(iter(names)), tuple(targets))
 
 
 def aimed(envelope: Mapping[str, Any], at: Target) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def aimed(envelope: Mapping[str, Any], at: Target) -> dict[str, Any]:
     """
     named = named_in(envelope)
     if len(named.targets) != 1:
-        raise FindingError(
+        raise UnsendableFindingError(
             f"this finding is about {len(named.targets)} hosts: it can't be made one about {at.instance}"
         )
     (before,) = named.targets
@@ -101,9 +101,9 @@ def _import(clients: LabClients, finding: Mapping[str, Any]) -> tuple[str, str]:
     try:
         answer = security_hub.batch_import_findings(Findings=[importable(finding)])
     except ParamValidationError as error:
-        raise FindingError(f"Security Hub would not take this finding: {error}") from error
+        raise UnsendableFindingError(f"Security Hub would not take this finding: {error}") from error
     if answer["FailedCount"]:
-        raise FindingError(f"Security Hub refused the finding: {answer['FailedFindings'][0]['ErrorMessage']}")
+        raise UnsendableFindingError(f"Security Hub refused the finding: {answer['FailedFindings'][0]['ErrorMessage']}")
     return account, region
 
 

@@ -45,7 +45,7 @@ class Followed:
         return str(self.lines[-1].get("reason", ""))
 
 
-class Intake:
+class LabIntake:
     """The intake function's log, and the records that it writes."""
 
     def __init__(self, clients: LabClients, about: door.About) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 from functions.finding.model import Target
 from hub.lab.clients import LabClients
 from hub.lab.door import About
-from hub.lab.errors import FindingError
+from hub.lab.errors import UnsendableFindingError
 
 _IMAGE = "ami-12c6146b"
 """One that moto knows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class LabHost:
     """An instance with its interfaces, volumes and what they wore when it was made."""
 
     account: str
@@ -50,7 +50,7 @@ class HostBuilder:
 
     def host(
         self, name: str, groups: tuple[tuple[str, ...], ...], volumes: int = 1, profile: str | None = None
-    ) -> Host:
+    ) -> LabHost:
         """Make a running instance: an interface for each tuple of groups, so many volumes, this instance profile."""
         worn_profile: Any = {"IamInstanceProfile": {"Name": profile}} if profile else {}
         made = self._ec2.run_instances(
@@ -79,7 +79,7 @@ class HostBuilder:
         iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=role)
         return profile
 
-    def in_service(self, name: str, hosts: tuple[Host, ...]) -> str:
+    def in_service(self, name: str, hosts: tuple[LabHost, ...]) -> str:
         """Put hosts into a scaling group of that name and into a target group; return the target group's ARN."""
         scaling = self._clients.root("autoscaling", self.account, self.region)
         scaling.create_launch_configuration(
@@ -113,11 +113,11 @@ class HostBuilder:
         self._ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device=f"/dev/sd{chr(ord('e') + number)}")
 
 
-def look(ec2: Any, account: str, region: str, instance_id: str) -> Host:
+def look(ec2: Any, account: str, region: str, instance_id: str) -> LabHost:
     """Return a host as it is now."""
     found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     interfaces = sorted(found["NetworkInterfaces"], key=lambda each: each["Attachment"]["DeviceIndex"])
-    return Host(
+    return LabHost(
         account=account,
         region=region,
         vpc=found["VpcId"],
@@ -138,4 +138,4 @@ def find(clients: LabClients, about: About, instance_id: str) -> Target:
         except ec2.exceptions.ClientError:
             continue
         return Target("aws", account["Id"], about.home_region, instance_id)
-    raise FindingError(f"the lab has no host {instance_id}: cordon lab up lists those that it has")
+    raise UnsendableFindingError(f"the lab has no host {instance_id}: cordon lab up lists those that it has")

@@ -18,7 +18,7 @@ from hub.deployment.read import read_settings
 from hub.lab.assembly import read_assembly
 from hub.lab.clients import LabClients
 from hub.lab.deploy import Progress, deploy
-from hub.lab.hosts import Host, HostBuilder
+from hub.lab.hosts import HostBuilder, LabHost
 from hub.lab.organization import LabWorld
 from hub.lab.process import DEFAULT_PORT, LabProcess
 from hub.lab.synthesis import ASSEMBLY, Units, synthesise
@@ -38,7 +38,7 @@ class Lab:
     world: LabWorld
     settings: Settings
     bundle: Bundle
-    hosts: tuple[Host, ...]
+    hosts: tuple[LabHost, ...]
 
     @property
     def endpoint(self) -> str:
@@ -112,7 +112,7 @@ def _with_hosts(world: LabWorld) -> list[str]:
     return found[:_ACCOUNTS_WITH_HOSTS]
 
 
-def _host(clients: LabClients, account: str, region: str) -> Host:
+def _host(clients: LabClients, account: str, region: str) -> LabHost:
     builder = HostBuilder(clients, account, region)
     web, database = builder.group("web", 443), builder.group("database", 5432)
     return builder.host("lab-host", ((web,), (database, web)), volumes=2)

@@ -20,7 +20,7 @@ _STRANGERS_ORGANIZATION = "o-strangersorg"
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class LabAccount:
     """An account; ``ou`` is a path such as ``/Workloads/Prod``, or ``/``."""
 
     name: str
@@ -28,19 +28,19 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
+class LabOrganization:
     """An organisation: its accounts by id, the management account not among them."""
 
     id: str
     management: str
-    members: Mapping[str, Member]
+    members: Mapping[str, LabAccount]
 
 
 @dataclass(frozen=True, slots=True)
 class LabWorld:
     """What the lab's process has to know before it starts."""
 
-    organizations: tuple[Organization, ...]
+    organizations: tuple[LabOrganization, ...]
     hub: str
     home_region: str
     qualifier: str
@@ -48,13 +48,15 @@ class LabWorld:
     @classmethod
     def of(cls, lock: Lock, settings: DeploymentSettings) -> Self:
         """Return the organisation that the lock file tells of, and the strangers."""
-        members = {account: Member(each.name, each.ou) for account, each in lock.accounts.items()}
-        ours = Organization(lock.organization, settings.management, members)
-        strangers = Organization(_STRANGERS_ORGANIZATION, STRANGERS_MANAGEMENT, {STRANGER: Member("stranger", "/")})
+        members = {account: LabAccount(each.name, each.ou) for account, each in lock.accounts.items()}
+        ours = LabOrganization(lock.organization, settings.management, members)
+        strangers = LabOrganization(
+            _STRANGERS_ORGANIZATION, STRANGERS_MANAGEMENT, {STRANGER: LabAccount("stranger", "/")}
+        )
         return cls((ours, strangers), lock.hub, settings.home_region, settings.qualifier)
 
     @property
-    def ours(self) -> Organization:
+    def ours(self) -> LabOrganization:
         """The organisation that Cordon is deployed in."""
         return self.organizations[0]
 
@@ -80,10 +82,10 @@ class LabWorld:
         """Read what ``dumps`` wrote."""
         data = json.loads(text)
         organizations = tuple(
-            Organization(
+            LabOrganization(
                 each["id"],
                 each["management"],
-                {account: Member(**member) for account, member in each["members"].items()},
+                {account: LabAccount(**member) for account, member in each["members"].items()},
             )
             for each in data.pop("organizations")
         )

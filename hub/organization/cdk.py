@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.organization.errors import NotThereError
-from hub.organization.parts import Stack
+from hub.organization.parts import DeployedStack
 
 _STDERR = 2
 APP = "hub.stacks.app"
@@ -45,7 +45,7 @@ def project() -> Tools:
     return Tools(Path(__file__).resolve().parents[2])
 
 
-def deploying(stacks: Sequence[Stack], *, ask: bool) -> list[str]:
+def deploying(stacks: Sequence[DeployedStack], *, ask: bool) -> list[str]:
     """Return the arguments that deploy stacks; with ``ask`` the CDK shows what widens access and waits for a yes."""
     approval = "broadening" if ask else "never"
     called = [stack.construct for stack in stacks]

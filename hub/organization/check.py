@@ -13,7 +13,7 @@ from hub.deployment.model import DeploymentSettings
 from hub.organization.caller import Caller
 
 
-class Standing(StrEnum):
+class CheckOutcome(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -29,7 +29,7 @@ class Answer:
     """What a check says: one sentence, and what to do unless all is well."""
 
     check: str
-    standing: Standing
+    outcome: CheckOutcome
     sentence: str
     remedy: str = ""
 
@@ -51,19 +51,19 @@ Check = Callable[[Ground], list[Answer]]
 
 def ok(check: str, sentence: str) -> Answer:
     """Return that all is well."""
-    return Answer(check, Standing.OK, sentence)
+    return Answer(check, CheckOutcome.OK, sentence)
 
 
 def problem(check: str, sentence: str, remedy: str) -> Answer:
     """Return what keeps from deploying."""
-    return Answer(check, Standing.PROBLEM, sentence, remedy)
+    return Answer(check, CheckOutcome.PROBLEM, sentence, remedy)
 
 
 def warning(check: str, sentence: str, remedy: str) -> Answer:
     """Return what will keep Cordon from its work."""
-    return Answer(check, Standing.WARNING, sentence, remedy)
+    return Answer(check, CheckOutcome.WARNING, sentence, remedy)
 
 
 def not_checked(check: str, error: BaseException, remedy: str) -> Answer:
     """Return that AWS did not answer the question; ``remedy`` says what makes it answer."""
-    return Answer(check, Standing.NOT_CHECKED, f"AWS did not say: {errors.message(error)}", remedy)
+    return Answer(check, CheckOutcome.NOT_CHECKED, f"AWS did not say: {errors.message(error)}", remedy)

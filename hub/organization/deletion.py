@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functions.aws import errors
 from hub.organization.caller import Caller
 from hub.organization.errors import OrganizationError, RefusedError
-from hub.organization.parts import Stack
+from hub.organization.parts import DeployedStack
 from hub.organization.status import absent, described
 
 _PAUSE_SECONDS = 5.0
@@ -35,7 +35,7 @@ class Deletion:
     destroyed: list[str] = field(default_factory=list)
     were_absent: list[str] = field(default_factory=list)
 
-    def delete(self, stacks: Iterable[Stack]) -> None:
+    def delete(self, stacks: Iterable[DeployedStack]) -> None:
         """Delete some stacks at once and wait until they are gone.
 
         Raises RefusedError where AWS refuses, OrganizationError where CloudFormation could not delete one or does not
@@ -50,13 +50,13 @@ class Deletion:
         for stack in there:
             self._wait(stack)
 
-    def _is_there(self, stack: Stack) -> bool:
+    def _is_there(self, stack: DeployedStack) -> bool:
         found = bool(self._described(stack))
         if not found:
             self.were_absent.append(stack.name)
         return found
 
-    def _unprotect(self, stack: Stack) -> None:
+    def _unprotect(self, stack: DeployedStack) -> None:
         try:
             self.caller.client("cloudformation", stack.region).update_termination_protection(
                 StackName=stack.name, EnableTerminationProtection=False
@@ -65,7 +65,7 @@ class Deletion:
             if not absent(error):
                 raise RefusedError(f"{stack.name} is protected from deletion: {errors.message(error)}") from error
 
-    def _begin(self, stack: Stack) -> None:
+    def _begin(self, stack: DeployedStack) -> None:
         try:
             # Without RoleARN: with the role that made the stack, if it had one (DeleteStack, API reference).
             self.caller.client("cloudformation", stack.region).delete_stack(StackName=stack.name)
@@ -74,7 +74,7 @@ class Deletion:
             raise RefusedError(f"{stack.name} was not deleted: {errors.message(error)}") from error
         self.begun = True
 
-    def _wait(self, stack: Stack) -> None:
+    def _wait(self, stack: DeployedStack) -> None:
         while found := self._described(stack):
             if not found["StackStatus"].endswith("_IN_PROGRESS"):
                 why = found.get("StackStatusReason", "the stack's events in CloudFormation say why")
@@ -85,7 +85,7 @@ class Deletion:
             _pause()
         self.destroyed.append(stack.name)
 
-    def _described(self, stack: Stack) -> dict[str, str]:
+    def _described(self, stack: DeployedStack) -> dict[str, str]:
         try:
             return described(self.caller.client("cloudformation", stack.region), stack.name)
         except errors.AwsError as error:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from hub.deployment.model import DeploymentSettings
 from hub.organization.errors import AskedError
-from hub.organization.parts import Part, Stack, parts_of
+from hub.organization.parts import DeployedStack, DeploymentPart, parts_of
 
 
-def wanted_parts(settings: DeploymentSettings, asked: Sequence[Part]) -> tuple[Part, ...]:
+def wanted_parts(settings: DeploymentSettings, asked: Sequence[DeploymentPart]) -> tuple[DeploymentPart, ...]:
     """Return the parts to deploy: those asked for, else all of the hub account's; in the order of deploying.
 
     Raises AskedError where the settings have no such part, or where two accounts would be needed.
@@ -19,19 +19,21 @@ def wanted_parts(settings: DeploymentSettings, asked: Sequence[Part]) -> tuple[P
     absent = [part for part in asked if part not in there]
     if absent:
         raise AskedError(f"the settings have no {absent[0]}: {_ABSENT[absent[0]]}")
-    if Part.GUARD in asked and set(asked) != {Part.GUARD}:
+    if DeploymentPart.GUARD in asked and set(asked) != {DeploymentPart.GUARD}:
         raise AskedError("the guard is the management account's, the rest the hub's: deploy --stack guard by itself")
-    return tuple(part for part in there if (part in asked if asked else part is not Part.GUARD))
+    return tuple(part for part in there if (part in asked if asked else part is not DeploymentPart.GUARD))
 
 
 _ABSENT = {
-    Part.FORWARDERS: "the home Region is the only one of regions",
-    Part.DETECTION: "nothing is true under detection",
-    Part.GUARD: "guard.targets is empty",
+    DeploymentPart.FORWARDERS: "the home Region is the only one of regions",
+    DeploymentPart.DETECTION: "nothing is true under detection",
+    DeploymentPart.GUARD: "guard.targets is empty",
 }
 
 
-def told(settings: DeploymentSettings, parts: Sequence[Part], stacks: Sequence[Stack], code: int) -> str:
+def told(
+    settings: DeploymentSettings, parts: Sequence[DeploymentPart], stacks: Sequence[DeployedStack], code: int
+) -> str:
     """Return the sentence about how the CDK ended."""
     names = ", ".join(stack.name for stack in stacks)
     if code:
@@ -39,15 +41,15 @@ def told(settings: DeploymentSettings, parts: Sequence[Part], stacks: Sequence[S
             f"The CDK ended with exit code {code}; what it printed says why. Put that right and give the same command "
             f"again: what is deployed already is left as it is. Not known to be deployed: {names}."
         )
-    account = settings.management if Part.GUARD in parts else settings.hub
+    account = settings.management if DeploymentPart.GUARD in parts else settings.hub
     return f"Deployed in account {account}: {names}."
 
 
-def next_steps(settings: DeploymentSettings, parts: Sequence[Part]) -> list[str]:
+def next_steps(settings: DeploymentSettings, parts: Sequence[DeploymentPart]) -> list[str]:
     """Return the commands that come after a deployment that succeeded."""
     steps = []
-    if Part.HUB in parts:
+    if DeploymentPart.HUB in parts:
         steps.append("cordon policy publish")
-    if Part.GUARD not in parts and Part.GUARD in parts_of(settings):
+    if DeploymentPart.GUARD not in parts and DeploymentPart.GUARD in parts_of(settings):
         steps.append(f"cordon organization deploy --stack guard   # with credentials of {settings.management}")
     return steps

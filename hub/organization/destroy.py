@@ -24,23 +24,23 @@ from hub.organization.errors import AskedError, CredentialsError, NotThereError,
 from hub.organization.forwarders import Strays, strays
 from hub.organization.hub_account import HubAccount
 from hub.organization.incidents import Line, incidents
-from hub.organization.parts import Part, Stack, stacks_of
+from hub.organization.parts import DeployedStack, DeploymentPart, stacks_of
 from hub.organization.switch import switch
 
-ORDER = (Part.MEMBERS, Part.FORWARDERS, Part.HUB)
+ORDER = (DeploymentPart.MEMBERS, DeploymentPart.FORWARDERS, DeploymentPart.HUB)
 """Detection is not among them: it goes when asked for."""
 
 _SHOWN = 5
 
 
-def parts_to_go(asked: Sequence[Part]) -> tuple[Part, ...]:
+def parts_to_go(asked: Sequence[DeploymentPart]) -> tuple[DeploymentPart, ...]:
     """Return the parts to destroy, in order; raise AskedError where two accounts would be needed.
 
     Whatever the settings say now: what was taken out of them may still stand.
     """
-    if Part.GUARD in asked and set(asked) != {Part.GUARD}:
+    if DeploymentPart.GUARD in asked and set(asked) != {DeploymentPart.GUARD}:
         raise AskedError("the guard is the management account's, the rest the hub's: destroy --stack guard by itself")
-    return tuple(part for part in (*ORDER, Part.DETECTION, Part.GUARD) if part in (asked or ORDER))
+    return tuple(part for part in (*ORDER, DeploymentPart.DETECTION, DeploymentPart.GUARD) if part in (asked or ORDER))
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Leaving:
     """
 
     settings: DeploymentSettings
-    parts: tuple[Part, ...]
+    parts: tuple[DeploymentPart, ...]
     caller: Caller
     hub: HubAccount | None
     despite: bool
@@ -61,23 +61,23 @@ class Leaving:
     _stays_off: bool = False
 
     @classmethod
-    def begin(cls, settings: DeploymentSettings, asked: Sequence[Part], *, despite: bool) -> Leaving:
+    def begin(cls, settings: DeploymentSettings, asked: Sequence[DeploymentPart], *, despite: bool) -> Leaving:
         """Check credentials and incidents; raise AskedError, CredentialsError, or RefusedError."""
         parts = parts_to_go(asked)
-        if Part.GUARD in parts:
+        if DeploymentPart.GUARD in parts:
             caller = identify(settings.home_region)
             if caller.account != settings.management:
                 raise CredentialsError(wrong_account(caller, settings, settings.management, "management"))
             return cls(settings, parts, caller, None, despite, Strays())
         hub = HubAccount.enter(settings)
-        found = _strays(Ground(settings, hub.caller)) if Part.FORWARDERS in parts else Strays()
+        found = _strays(Ground(settings, hub.caller)) if DeploymentPart.FORWARDERS in parts else Strays()
         leaving = cls(settings, parts, hub.caller, hub, despite, found)
-        leaving._refuse_while_held()
+        leaving._refuse_while_contained()
         return leaving
 
-    def stacks(self, part: Part) -> tuple[Stack, ...]:
+    def stacks(self, part: DeploymentPart) -> tuple[DeployedStack, ...]:
         """Return the stacks of a part, with forwarders that the settings name no more."""
-        more = self.strays.stacks if part is Part.FORWARDERS else ()
+        more = self.strays.stacks if part is DeploymentPart.FORWARDERS else ()
         return (*stacks_of(self.settings, (part,)), *more)
 
     def go(self, deletion: Deletion) -> None:
@@ -100,8 +100,8 @@ class Leaving:
 
     def left(self) -> list[str]:
         """Return what stays after these parts are gone, on purpose; raise OrganizationError if AWS does not say."""
-        detection = ["settings of Security Hub and GuardDuty"] if Part.DETECTION in self.parts else []
-        if Part.HUB not in self.parts:
+        detection = ["settings of Security Hub and GuardDuty"] if DeploymentPart.DETECTION in self.parts else []
+        if DeploymentPart.HUB not in self.parts:
             return detection
         try:
             return [*detection, *remains(Ground(self.settings, self.caller))]
@@ -111,14 +111,14 @@ class Leaving:
     @property
     def _ends_work(self) -> bool:
         """Whether hosts can't be contained or released any more afterwards."""
-        return bool({Part.HUB, Part.MEMBERS} & set(self.parts))
+        return bool({DeploymentPart.HUB, DeploymentPart.MEMBERS} & set(self.parts))
 
     @contextmanager
     def _quiet(self, deletion: Deletion) -> Iterator[None]:
         """Keep the organisation switched off inside, and after it if something was deleted."""
         self._throw()
         try:
-            self._refuse_while_held()  # an incident may have begun since the first look
+            self._refuse_while_contained()  # an incident may have begun since the first look
             yield
         finally:
             if self._threw and not deletion.begun:
@@ -142,7 +142,7 @@ class Leaving:
             return  # it stays off, and aftermath says so
         self._stays_off = False
 
-    def _refuse_while_held(self) -> None:
+    def _refuse_while_contained(self) -> None:
         if self.hub is None or self.despite or not self._ends_work:
             return
         try:

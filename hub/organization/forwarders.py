@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from functions.aws import errors
 from hub.organization.check import Ground
-from hub.organization.parts import Part, Stack, forwarder, stacks_of
+from hub.organization.parts import DeployedStack, DeploymentPart, forwarder, stacks_of
 from hub.organization.status import ABSENT, status
 
 _AT_ONCE = 16
@@ -26,7 +26,7 @@ _PATIENCE = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standar
 class Strays:
     """Forwarders that are there and not in the settings. ``not_asked``: why a Region could not be asked."""
 
-    stacks: tuple[Stack, ...] = ()
+    stacks: tuple[DeployedStack, ...] = ()
     not_asked: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -34,7 +34,7 @@ def strays(ground: Ground) -> Strays:
     """Look for them; raise what EC2 raises where it doesn't say which Regions are enabled."""
     settings = ground.settings
     enabled = sorted(each["RegionName"] for each in ground.caller.client("ec2").describe_regions()["Regions"])
-    known = {stack.region for stack in stacks_of(settings, (Part.FORWARDERS,))}
+    known = {stack.region for stack in stacks_of(settings, (DeploymentPart.FORWARDERS,))}
     asked = [forwarder(settings, region) for region in enabled if region not in known]
     # Clients are made one after the other: a session is not for several threads.
     clients = [ground.caller.client("cloudformation", stack.region, _PATIENCE) for stack in asked]
@@ -46,7 +46,7 @@ def strays(ground: Ground) -> Strays:
     )
 
 
-def _there(client: Any, stack: Stack) -> bool | str:
+def _there(client: Any, stack: DeployedStack) -> bool | str:
     """Tell whether the stack is there, or why that can't be told."""
     try:
         return status(client, stack.name) != ABSENT

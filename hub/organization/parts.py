@@ -11,7 +11,7 @@ from functions import names
 from hub.deployment.model import DeploymentSettings
 
 
-class Part(StrEnum):
+class DeploymentPart(StrEnum):
     """What can be deployed by itself, in the order of a first deployment."""
 
     HUB = "hub"
@@ -22,7 +22,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DeployedStack:
     """A CloudFormation stack. ``construct`` is what the CDK CLI calls it: the CLI knows no names of CloudFormation."""
 
     name: str
@@ -30,31 +30,33 @@ class Stack:
     construct: str
 
 
-def parts_of(settings: DeploymentSettings) -> tuple[Part, ...]:
+def parts_of(settings: DeploymentSettings) -> tuple[DeploymentPart, ...]:
     """Return the parts that a deployment has by its settings."""
     detection = settings.detection
     wanted = {
-        Part.HUB: True,
-        Part.FORWARDERS: len(settings.regions) > 1,
-        Part.MEMBERS: True,
-        Part.DETECTION: detection.security_hub or detection.security_hub_v2 or detection.guardduty,
-        Part.GUARD: bool(settings.guard.targets),
+        DeploymentPart.HUB: True,
+        DeploymentPart.FORWARDERS: len(settings.regions) > 1,
+        DeploymentPart.MEMBERS: True,
+        DeploymentPart.DETECTION: detection.security_hub or detection.security_hub_v2 or detection.guardduty,
+        DeploymentPart.GUARD: bool(settings.guard.targets),
     }
-    return tuple(part for part in Part if wanted[part])
+    return tuple(part for part in DeploymentPart if wanted[part])
 
 
-def stacks_of(settings: DeploymentSettings, parts: Iterable[Part]) -> tuple[Stack, ...]:
+def stacks_of(settings: DeploymentSettings, parts: Iterable[DeploymentPart]) -> tuple[DeployedStack, ...]:
     """Return the stacks of some parts."""
-    found: list[Stack] = []
+    found: list[DeployedStack] = []
     for part in parts:
-        if part is Part.FORWARDERS:
+        if part is DeploymentPart.FORWARDERS:
             others = [region for region in settings.regions if region != settings.home_region]
             found += [forwarder(settings, region) for region in others]
         else:
-            found.append(Stack(names.stack(settings.qualifier, part.value), settings.home_region, part.capitalize()))
+            found.append(
+                DeployedStack(names.stack(settings.qualifier, part.value), settings.home_region, part.capitalize())
+            )
     return tuple(found)
 
 
-def forwarder(settings: DeploymentSettings, region: str) -> Stack:
+def forwarder(settings: DeploymentSettings, region: str) -> DeployedStack:
     """Return the stack that forwards from a Region, whether or not the settings name it."""
-    return Stack(names.stack(settings.qualifier, f"forwarder-{region}"), region, f"Forwarder-{region}")
+    return DeployedStack(names.stack(settings.qualifier, f"forwarder-{region}"), region, f"Forwarder-{region}")

@@ -8,27 +8,27 @@ from collections.abc import Iterable, Sequence
 from hub.deployment.model import DeploymentSettings
 from hub.organization.caller import identify
 from hub.organization.cdk import Tools
-from hub.organization.check import Answer, Check, Ground, Standing, problem
+from hub.organization.check import Answer, Check, CheckOutcome, Ground, problem
 from hub.organization.checks import guard, machine, place, rollout, sources, stacks, telling
 from hub.organization.errors import CredentialsError
-from hub.organization.parts import Part, Stack, stacks_of
+from hub.organization.parts import DeployedStack, DeploymentPart, stacks_of
 
-_RUNNING = frozenset({Part.HUB, Part.FORWARDERS})
-_ARRIVING = _RUNNING | {Part.DETECTION}
+_RUNNING = frozenset({DeploymentPart.HUB, DeploymentPart.FORWARDERS})
+_ARRIVING = _RUNNING | {DeploymentPart.DETECTION}
 
-HUB: tuple[tuple[Check, frozenset[Part]], ...] = (
-    (place.partition, frozenset(Part)),
-    (place.organization, frozenset(Part)),
-    (rollout.bootstrap, frozenset({Part.HUB, Part.MEMBERS})),
-    (rollout.delegation, frozenset({Part.MEMBERS})),
-    (rollout.trusted_access, frozenset({Part.MEMBERS})),
-    (rollout.units, frozenset({Part.MEMBERS})),
+HUB: tuple[tuple[Check, frozenset[DeploymentPart]], ...] = (
+    (place.partition, frozenset(DeploymentPart)),
+    (place.organization, frozenset(DeploymentPart)),
+    (rollout.bootstrap, frozenset({DeploymentPart.HUB, DeploymentPart.MEMBERS})),
+    (rollout.delegation, frozenset({DeploymentPart.MEMBERS})),
+    (rollout.trusted_access, frozenset({DeploymentPart.MEMBERS})),
+    (rollout.units, frozenset({DeploymentPart.MEMBERS})),
     (sources.administrator, _ARRIVING),
     (sources.guardduty, _ARRIVING),
     (sources.security_hub, _ARRIVING),
     (telling.notices, _RUNNING),
-    (telling.kill_switch, frozenset({Part.HUB, Part.MEMBERS})),
-    (stacks.leftovers, frozenset({Part.HUB})),
+    (telling.kill_switch, frozenset({DeploymentPart.HUB, DeploymentPart.MEMBERS})),
+    (stacks.leftovers, frozenset({DeploymentPart.HUB})),
     (stacks.forwarders, _RUNNING),
 )
 """Each check of the hub account, with the parts that need it: who rolls out by other means is asked for no more."""
@@ -40,7 +40,7 @@ GUARD: tuple[Check, ...] = (
 )
 
 
-def preflight(settings: DeploymentSettings, tools: Tools, parts: Sequence[Part]) -> list[Answer]:
+def preflight(settings: DeploymentSettings, tools: Tools, parts: Sequence[DeploymentPart]) -> list[Answer]:
     """Answer every check that these parts need; ask AWS nothing more once the credentials turn out to be wrong."""
     answers = [*machine.node(tools), *machine.cdk(tools)]
     try:
@@ -50,21 +50,21 @@ def preflight(settings: DeploymentSettings, tools: Tools, parts: Sequence[Part])
             *answers,
             problem("credentials", str(error), "aws sts get-caller-identity must succeed"),
         ]
-    if Part.GUARD in parts:
+    if DeploymentPart.GUARD in parts:
         whose, checks = place.management_account(ground), GUARD
     else:
         whose, checks = place.hub_account(ground), tuple(check for check, needing in HUB if needing & set(parts))
     answers += whose
-    if any(each.standing is Standing.PROBLEM for each in whose):
+    if any(each.outcome is CheckOutcome.PROBLEM for each in whose):
         return answers
     return [*answers, *_ask(ground, checks, stacks_of(settings, parts))]
 
 
 def blocked(answers: Iterable[Answer]) -> bool:
     """Tell whether something keeps from deploying."""
-    return any(each.standing is Standing.PROBLEM for each in answers)
+    return any(each.outcome is CheckOutcome.PROBLEM for each in answers)
 
 
-def _ask(ground: Ground, checks: Iterable[Check], wanted: Iterable[Stack]) -> list[Answer]:
+def _ask(ground: Ground, checks: Iterable[Check], wanted: Iterable[DeployedStack]) -> list[Answer]:
     answers = [answer for check in checks for answer in check(ground)]
     return [*answers, *stacks.states(ground, wanted)]

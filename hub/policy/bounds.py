@@ -39,7 +39,7 @@ class Bound:
         what = "minimum" if self.is_floor else "maximum"
         return f"the {what} {self.mode.value!r} set at {self.leaf.place.origin}"
 
-    def holds(self, rule: str) -> bool:
+    def applies(self, rule: str) -> bool:
         """Tell whether it is for that rule."""
         return self.rule in {None, rule}
 
@@ -80,7 +80,7 @@ def outside(mode: Leaf, path: tuple[str, ...], rule: str, bounds: Iterable[Bound
     errors = []
     value = Mode(mode.value)
     for bound in bounds:
-        if not bound.holds(rule) or not bound.is_broken_by(value):
+        if not bound.applies(rule) or not bound.is_broken_by(value):
             continue
         side = "below" if bound.is_floor else "above"
         whose = f" of rule {rule!r}" if bound.rule is not None and path[0] != "rules" else ""
@@ -95,7 +95,7 @@ def outside(mode: Leaf, path: tuple[str, ...], rule: str, bounds: Iterable[Bound
 def clamped(mode: Leaf, rule: str, bounds: Iterable[Bound]) -> Leaf:
     """Return the mode moved inside every bound; ceilings come last, because acting less is the safer error."""
     for bound in sorted(bounds, key=lambda each: not each.is_floor):
-        if bound.holds(rule) and bound.is_broken_by(Mode(mode.value)):
+        if bound.applies(rule) and bound.is_broken_by(Mode(mode.value)):
             mode = replace(mode, value=bound.mode.value, place=bound.leaf.place)
     return mode
 

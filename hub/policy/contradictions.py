@@ -21,8 +21,8 @@ _LOST_BY_CUT = {
     "prefix_lists": "no network ACL knows prefix_lists; give cidrs alone",
     "ssm": "the endpoints of Session Manager are in subnets that would shut the host out; give cidrs alone",
 }
-_OPT_IN = {"inline": True, "revoke_sessions": True, "profile": "swap"}
-"""Options of identity, with the values that take the opt-in role."""
+_OPT_IN = {"inline": True, "revoke_sessions": True, "instance_profile": "swap"}
+"""Options of role_denial, with the values that take the opt-in role."""
 
 Path = tuple[str, ...]
 
@@ -41,13 +41,13 @@ EVERYTHING = Given()
 def contradictions_of_steps(steps: Branch, rule: str, own: Branch, given: Given) -> Iterator[Located]:
     """Yield what is wrong with the options in force for a rule; ``own`` is its branch, so that paths lead there."""
     found: list[tuple[Path, Leaf, str]] = []
-    isolate, identity = _enabled(steps, "isolate"), _enabled(steps, "identity")
+    isolate, role_denial = _enabled(steps, "isolate"), _enabled(steps, "role_denial")
     if isolate is not None:
         found += _isolate(isolate)
-    if identity is not None:
-        found += _identity(identity, given)
-    if isolate is not None and identity is not None:
-        found += _way_in(isolate, identity)
+    if role_denial is not None:
+        found += _role_denial(role_denial, given)
+    if isolate is not None and role_denial is not None:
+        found += _way_in(isolate, role_denial)
     for path, leaf, message in found:
         here = ("steps", *path)
         yield located(leaf.place, ("rules", rule, *here) if own.leaf(*here) is not None else here, message)
@@ -69,43 +69,48 @@ def _isolate(options: Branch) -> Iterator[tuple[Path, Leaf, str]]:
     if some and not (ports is not None and ports.value):
         key, leaf = _deepest([("ports", ports), *sources.items()])
         yield ("isolate", "access", key), leaf, "addresses without a port let nobody in: ports is empty"
-    cut = options.leaf("cut")
-    if cut is None or not cut.value:
+    network_acl = options.leaf("network_acl")
+    if network_acl is None or not network_acl.value:
         return
     for other, why in _LOST_BY_CUT.items():
         found = access.leaf(other)
         if found is not None and found.value:
-            path, leaf = max(((("cut",), cut), (("access", other), found)), key=lambda each: each[1].depth)
-            yield ("isolate", *path), leaf, f"cut would cut the investigators off too: {why}"
+            path, leaf = max(
+                ((("network_acl",), network_acl), (("access", other), found)), key=lambda each: each[1].depth
+            )
+            yield ("isolate", *path), leaf, f"network_acl would cut the investigators off too: {why}"
 
 
-def _identity(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, str]]:
+def _role_denial(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, str]]:
     for key, value in _OPT_IN.items():
         leaf = options.leaf(key)
         if leaf is not None and leaf.value == value and not given.identity_role:
             yield (
-                ("identity", key),
+                ("role_denial", key),
                 leaf,
                 "takes the opt-in role: deploy it (deployment.yaml has rollout.identity: false), or leave this out",
             )
     tag = options.leaf("user_tag")
     if tag is not None and (tag.value == names.STATUS_TAG or tag.value.startswith(f"{given.qualifier}:")):
-        yield ("identity", "user_tag"), tag, f"{tag.value!r} is a tag that Cordon itself writes"
+        yield ("role_denial", "user_tag"), tag, f"{tag.value!r} is a tag that Cordon itself writes"
 
 
-def _way_in(isolate: Branch, identity: Branch) -> Iterator[tuple[Path, Leaf, str]]:
+def _way_in(isolate: Branch, role_denial: Branch) -> Iterator[tuple[Path, Leaf, str]]:
     """Tell of investigators who come by Session Manager, which the host can use only while its role lets it."""
     way = isolate.leaf("access", "ssm")
     if way is None or not way.value:
         return
-    swap, message = identity.leaf("profile"), "takes Systems Manager from the host, by which isolate.access.ssm lets in"
+    swap, message = (
+        role_denial.leaf("instance_profile"),
+        "takes Systems Manager from the host, by which isolate.access.ssm lets in",
+    )
     if swap is not None and swap.value == "swap":
-        yield ("identity", "profile"), swap, f"swap {message}"
-    denied = _value(identity, "role", default="deny") == "deny" or _value(identity, "inline", default=False)
-    if denied and _value(identity, "ssm", default="deny") == "deny":
-        key = next((key for key in ("ssm", "role", "inline") if identity.leaf(key) is not None), None)
-        path, leaf = (("identity", key), identity.leaf(key)) if key else (("isolate", "access", "ssm"), way)
-        yield path, leaf or way, f"denying the role {message}: say identity.ssm: exempt"
+        yield ("role_denial", "instance_profile"), swap, f"swap {message}"
+    denied = _value(role_denial, "role", default="deny") == "deny" or _value(role_denial, "inline", default=False)
+    if denied and _value(role_denial, "ssm", default="deny") == "deny":
+        key = next((key for key in ("ssm", "role", "inline") if role_denial.leaf(key) is not None), None)
+        path, leaf = (("role_denial", key), role_denial.leaf(key)) if key else (("isolate", "access", "ssm"), way)
+        yield path, leaf or way, f"denying the role {message}: say role_denial.ssm: exempt"
 
 
 def _value(options: Branch, key: str, *, default: Any) -> Any:

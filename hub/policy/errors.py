@@ -19,7 +19,7 @@ BUILT_IN = "built-in"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """Where something stands, from line 1, column 1. ``file`` is as the person gave it, ``name`` for everybody."""
 
     file: str
@@ -70,7 +70,7 @@ class PolicyErrors(ConfigError):  # noqa: N818  # it holds all of them
         return [error.to_json() for error in self.errors]
 
 
-def located(place: Place, path: Iterable[str | int], message: str, hint: str = "") -> Located:
+def located(place: FilePlace, path: Iterable[str | int], message: str, hint: str = "") -> Located:
     """Return an error at a place; ``path`` is made of map keys and list positions."""
     return Located(place.file, place.line, place.column, dotted(path), message, hint)
 

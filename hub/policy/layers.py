@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from hub.policy import shape
-from hub.policy.errors import BUILT_IN, Located, Place, PolicyErrors, located, suggestion
+from hub.policy.errors import BUILT_IN, FilePlace, Located, PolicyErrors, located, suggestion
 from hub.policy.reader import Document, parse, read
 
 ORGANIZATION = "organization.yaml"
@@ -29,9 +29,9 @@ steps:
   scaling: {}
   protect: {}
   snapshot: {}
-  quarantine: {}
+  tags: {}
   capture: {}
-  identity: {}
+  role_denial: {}
 limits:
   containments_per_account_hour: 10
   containments_per_scaling_group_hour: 2
@@ -98,8 +98,8 @@ def name_of(directory: Path, path: Path) -> str:
     return f"{directory.resolve().name}/{path.relative_to(directory).as_posix()}"
 
 
-def _start(directory: Path, path: Path) -> Place:
-    return Place(str(path), name_of(directory, path))
+def _start(directory: Path, path: Path) -> FilePlace:
+    return FilePlace(str(path), name_of(directory, path))
 
 
 def _read(layers: Layers, directory: Path, path: Path, form: type) -> Document | None:

@@ -20,7 +20,7 @@ REMOVED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessOptions:
     """The investigators' way into a quarantined host: these ports, from these sources, and nothing else.
 
     ``ssm`` is their way by Session Manager: the endpoints that the host may reach by HTTPS.
@@ -51,10 +51,10 @@ class Isolate:
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
-    access: Access | None = None
-    expire: Flag | None = None
-    cut: Flag | None = None
-    addresses: Literal["keep", "disassociate"] | None = None
+    access: AccessOptions | None = None
+    idle_timeout: Flag | None = None
+    network_acl: Flag | None = None
+    public_address: Literal["keep", "disassociate"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RoleDenial:
     """The host's role, denied for this host alone; and IAM users behind it.
 
     ``ssm: exempt`` leaves the host Systems Manager, where that is the investigators' way in.
@@ -81,7 +81,7 @@ class Identity:
     user_tag: TagKey | None = None
     inline: Flag | None = None
     revoke_sessions: Flag | None = None
-    profile: Literal["keep", "swap"] | None = None
+    instance_profile: Literal["keep", "swap"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantine:
+class Tags:
     """The tags that tell everybody, and the SCPs, that the host is isolated."""
 
     __pydantic_config__ = _CLOSED
@@ -117,6 +117,6 @@ class Steps:
     isolate: Isolate | None = None
     protect: Protect | None = None
     snapshot: Snapshot | None = None
-    quarantine: Quarantine | None = None
+    tags: Tags | None = None
     capture: Capture | None = None
-    identity: Identity | None = None
+    role_denial: RoleDenial | None = None

@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from functions.incident.items import CONTROL_KEY, from_item, to_item
-from functions.organization.standing import bundle_key
+from functions.organization.policy_in_force import bundle_key
 from functions.policy.bundle import Bundle, BundleError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from hub.policy.errors import Located, Place, PolicyErrors, located
+from hub.policy.errors import FilePlace, Located, PolicyErrors, located
 
 LARGEST_BYTES = 1_000_000
 DEEPEST = 20
@@ -37,23 +37,23 @@ class Document:
     file: str
     name: str
     data: dict[str, Any]
-    values: Mapping[Path_, Place]
-    keys: Mapping[Path_, Place]
+    values: Mapping[Path_, FilePlace]
+    keys: Mapping[Path_, FilePlace]
 
-    def value(self, path: Path_) -> Place:
+    def value(self, path: Path_) -> FilePlace:
         """Return the place of the value at a path, or of the nearest thing around it."""
         while path and path not in self.values:
             path = path[:-1]
         return self.values[path]
 
-    def key(self, path: Path_) -> Place:
+    def key(self, path: Path_) -> FilePlace:
         """Return the place of the key at a path, or else of its value."""
         return self.keys.get(path) or self.value(path)
 
 
 def read(path: Path, name: str) -> Document:
     """Read one file; raise PolicyErrors with everything that is wrong with it as YAML."""
-    start = Place(str(path), name)
+    start = FilePlace(str(path), name)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -65,10 +65,10 @@ def read(path: Path, name: str) -> Document:
 
 def parse(text: str, file: str, name: str) -> Document:
     """Read the text of a file; the same errors as ``read``."""
-    start = Place(file, name)
+    start = FilePlace(file, name)
     tabs = [
         located(
-            Place(file, name, number, line.index("\t") + 1), (), "a tab in the indentation, where YAML wants spaces"
+            FilePlace(file, name, number, line.index("\t") + 1), (), "a tab in the indentation, where YAML wants spaces"
         )
         for number, line in enumerate(text.split("\n"), 1)
         if "\t" in line[: len(line) - len(line.lstrip())] and line.strip()
@@ -85,7 +85,7 @@ def parse(text: str, file: str, name: str) -> Document:
         ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(file, name, mark.line + 1, mark.column + 1) if mark else start
+        place = FilePlace(file, name, mark.line + 1, mark.column + 1) if mark else start
         what = ": ".join(part for part in (error.context, error.problem) if part)
         raise PolicyErrors([*loader.errors, located(place, (), f"is not YAML: {what}")]) from error
     if node is None:
@@ -140,7 +140,7 @@ class _Loader(yaml.SafeLoader):
 
     def _refuse(self, event: yaml.Event, message: str) -> None:
         mark = _mark(event.start_mark)
-        self.errors.append(located(Place(*self._place, mark.line + 1, mark.column + 1), (), message))
+        self.errors.append(located(FilePlace(*self._place, mark.line + 1, mark.column + 1), (), message))
 
 
 @dataclass(slots=True)
@@ -150,11 +150,11 @@ class _Plain:
     file: str
     name: str
     errors: list[Located]
-    values: dict[Path_, Place] = field(default_factory=dict)
-    keys: dict[Path_, Place] = field(default_factory=dict)
+    values: dict[Path_, FilePlace] = field(default_factory=dict)
+    keys: dict[Path_, FilePlace] = field(default_factory=dict)
 
-    def place(self, node: yaml.Node) -> Place:
-        return Place(self.file, self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+    def place(self, node: yaml.Node) -> FilePlace:
+        return FilePlace(self.file, self.name, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def value(self, node: yaml.Node, path: Path_) -> Any:
         self.values[path] = self.place(node)
@@ -204,16 +204,16 @@ def _mark(mark: Any) -> yaml.Mark:
     return mark
 
 
-def _decoded(raw: bytes, start: Place) -> str:
+def _decoded(raw: bytes, start: FilePlace) -> str:
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = raw[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        place = Place(start.file, start.name, line, column)
+        place = FilePlace(start.file, start.name, line, column)
         raise PolicyErrors([located(place, (), f"is not UTF-8: byte 0x{raw[error.start]:02X}")]) from error
 
 
-def _at_offset(text: str, offset: int, start: Place) -> Place:
+def _at_offset(text: str, offset: int, start: FilePlace) -> FilePlace:
     before = text[:offset]
-    return Place(start.file, start.name, before.count("\n") + 1, offset - before.rfind("\n"))
+    return FilePlace(start.file, start.name, before.count("\n") + 1, offset - before.rfind("\n"))

@@ -44,7 +44,7 @@ AskOrAct = Literal["approve", "enforce"]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class MatchShape:
     """Which findings a rule is for."""
 
     __pydantic_config__ = _CLOSED
@@ -54,11 +54,11 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleShape:
     """What to do about some findings."""
 
     __pydantic_config__ = _CLOSED
-    match: Match | None = None
+    match: MatchShape | None = None
     mode: Mode | None = None
     steps: Steps | None = None
 
@@ -117,7 +117,7 @@ class OrganizationLayer:
     version: Literal[1]
     mode: Mode | None = None
     steps: Steps | None = None
-    rules: dict[Name, Rule] | None = None
+    rules: dict[Name, RuleShape] | None = None
     bounds: Bounds | None = None
     exceptions: dict[Name, Exempt] | None = None
     limits: LimitsShape | None = None
@@ -146,7 +146,7 @@ class AccountLayer(OrganizationLayer):
 
 
 @dataclass(frozen=True, slots=True)
-class LockedAccount:
+class LockedAccountShape:
     """One account as the lock file knows it."""
 
     __pydantic_config__ = _CLOSED
@@ -161,7 +161,7 @@ class LockShape:
     __pydantic_config__ = _CLOSED
     organization: Organization
     hub: Account
-    accounts: dict[Account, LockedAccount]
+    accounts: dict[Account, LockedAccountShape]
     forensics: Account | None = None
 
 

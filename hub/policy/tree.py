@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.policy.errors import Place
+from hub.policy.errors import FilePlace
 from hub.policy.reader import Document
 
 
@@ -19,7 +19,7 @@ class Leaf:
     """A scalar or a list. ``depth`` is the layer that it comes from: 0 is built in, 1 the organisation, and so on."""
 
     value: Any
-    place: Place
+    place: FilePlace
     depth: int
 
 
@@ -28,7 +28,7 @@ class Branch:
     """A map. ``place`` is where its key first stands."""
 
     children: Mapping[str, Leaf | Branch]
-    place: Place
+    place: FilePlace
     depth: int
 
     def leaf(self, *path: str) -> Leaf | None:

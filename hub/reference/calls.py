@@ -20,15 +20,15 @@ from typing import Any
 
 from functions.incident.model import Incident, StepOutcome
 from functions.steps.registry import STEPS
-from hub.demo.scenes import API, SCENES
+from hub.demo.scenarios import API, SCENARIOS
 from hub.policy.compile import compile_config
 from hub.policy.options import Steps
 from hub.reference.rows import HOSTS, PLAIN_STEPS, ROWS, USERS, Row
 from hub.simulation.deployment import Deployment
 from hub.simulation.events import SourceEvent
 from hub.simulation.round_trips import round_trips_to_isolated
-from hub.simulation.run import Request, deployed
-from hub.simulation.world_spec import Account, Instance, Organization, WorldSpec
+from hub.simulation.run import SimulationRequest, deployed
+from hub.simulation.world_spec import AccountSpec, Instance, OrganizationSpec, WorldSpec
 
 FILE = Path(__file__).with_name("calls.json")
 LATENCY_MS = 100
@@ -105,12 +105,12 @@ def main() -> None:
 def _measured(steps: Mapping[str, Any], hosts: Sequence[Instance], step: str, latency_ms: int) -> Figures:
     neighbour = Instance(NEIGHBOUR, API.account, API.region)
     spec = WorldSpec(
-        organization=Organization(identity_role=True),
-        accounts={API.account: Account("payments")},
+        organization=OrganizationSpec(identity_role=True),
+        accounts={API.account: AccountSpec("payments")},
         instances=(neighbour, *hosts),
         users=USERS,
     )
-    request = Request(events=(), bundle=_bundle(steps), world=spec, latency_ms=latency_ms)
+    request = SimulationRequest(events=(), bundle=_bundle(steps), world=spec, latency_ms=latency_ms)
     with deployed(request) as deployment:
         deployment.warm_up()
         deployment.deliver([_event(NEIGHBOUR)])
@@ -150,7 +150,7 @@ def _bundle(steps: Mapping[str, Any]) -> bytes:
 
 def _event(instance: str) -> SourceEvent:
     """Return the demonstration's first finding, of any instance; the finding's own id follows the instance's."""
-    (event,) = SCENES[0].handovers[0].events()
+    (event,) = SCENARIOS[0].handovers[0].events()
     text = event.text.replace(API.instance, instance)
     kept = json.loads(text)
     finding = kept["detail"]["findings"][0]

@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hub.demo.scenes import API
-from hub.simulation.world_spec import Instance, Profile, ScalingGroup, TargetGroup, User
+from hub.demo.scenarios import API
+from hub.simulation.world_spec import Instance, Profile, ScalingGroup, TargetGroupSpec, User
 
 ACCESS = {"access": {"ports": [22], "cidrs": ["198.51.100.0/24"]}}
-PLAIN_STEPS: Mapping[str, Any] = {"isolate": ACCESS, "protect": {}, "snapshot": {}, "quarantine": {}}
+PLAIN_STEPS: Mapping[str, Any] = {"isolate": ACCESS, "protect": {}, "snapshot": {}, "tags": {}}
 """The steps that every host has a use for, in the plainest way."""
 
 USER = "alice"
 
 _HOST = Instance(API.instance, API.account, API.region, groups=("web",), profile=Profile("payments", "payments"))
-_MEMBERS_HOST = replace(_HOST, scaling_group=ScalingGroup("payments"), target_groups=(TargetGroup("payments", 8080),))
+_MEMBERS_HOST = replace(
+    _HOST, scaling_group=ScalingGroup("payments"), target_groups=(TargetGroupSpec("payments", 8080),)
+)
 HOSTS: Mapping[str, tuple[Instance, ...]] = {
     "a host": (_HOST,),
     "a host with an Elastic IP": (replace(_HOST, public_ip="elastic"),),
@@ -54,20 +56,27 @@ class Row:
 _MEMBER = "a member of a scaling group with a target group"
 _PUBLIC = "a host with an Elastic IP"
 ROWS = (
-    Row("everything that is on by default", "identity", {"scaling": {}, "capture": {}, "identity": {}}),
-    Row("the same", "identity", {"scaling": {}, "capture": {}, "identity": {}}, _MEMBER),
+    Row("everything that is on by default", "role_denial", {"scaling": {}, "capture": {}, "role_denial": {}}),
+    Row("the same", "role_denial", {"scaling": {}, "capture": {}, "role_denial": {}}, _MEMBER),
     Row("scaling", "scaling", {"scaling": {}}, _MEMBER),
     Row("scaling, `leave: detach`", "scaling", {"scaling": {"leave": "detach"}}, _MEMBER),
     Row("scaling, `replace: false`", "scaling", {"scaling": {"replace": False}}, _MEMBER),
     Row("scaling, `targets: keep`", "scaling", {"scaling": {"targets": "keep"}}, _MEMBER),
-    Row("isolate, `expire: true`", "expire", {"isolate": {"expire": True}}),
-    Row("isolate, `cut: true`", "cut", {"isolate": {"cut": True}}),
-    Row("isolate, `addresses: disassociate`", "addresses", {"isolate": {"addresses": "disassociate"}}, _PUBLIC),
+    Row("isolate, `idle_timeout: true`", "idle_timeout", {"isolate": {"idle_timeout": True}}),
+    Row("isolate, `network_acl: true`", "network_acl", {"isolate": {"network_acl": True}}),
+    Row(
+        "isolate, `public_address: disassociate`",
+        "public_address",
+        {"isolate": {"public_address": "disassociate"}},
+        _PUBLIC,
+    ),
     Row("capture", "capture", {"capture": {}}),
     Row("capture, `user_data: true`", "capture", {"capture": {"user_data": True}}),
-    Row("identity", "identity", {"identity": {}}),
-    Row("identity, `role: keep` and `users` of one name", "users", {"identity": {"role": "keep", "users": [USER]}}),
-    Row("identity, `inline: true`", "sessions", {"identity": {"inline": True}}),
-    Row("identity, `revoke_sessions: true`", "sessions", {"identity": {"revoke_sessions": True}}),
-    Row("identity, `profile: swap`", "profile", {"identity": {"profile": "swap"}}),
+    Row("role_denial", "role_denial", {"role_denial": {}}),
+    Row(
+        "role_denial, `role: keep` and `users` of one name", "users", {"role_denial": {"role": "keep", "users": [USER]}}
+    ),
+    Row("role_denial, `inline: true`", "sessions", {"role_denial": {"inline": True}}),
+    Row("role_denial, `revoke_sessions: true`", "sessions", {"role_denial": {"revoke_sessions": True}}),
+    Row("role_denial, `instance_profile: swap`", "instance_profile", {"role_denial": {"instance_profile": "swap"}}),
 )

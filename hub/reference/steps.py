@@ -88,7 +88,7 @@ def _overview(step: Step) -> tuple[str, ...]:
         _switched_on(step, text),
         ", ".join(step.after) or "-",
         "leaves it: evidence" if text.kept else "undoes it",
-        "yes" if step.brake is not None else "-",
+        "yes" if step.approval_check is not None else "-",
     )
 
 

@@ -24,7 +24,7 @@ class StepText:
     release     what a release does
     kept        whether a release leaves what the step made: evidence
     cannot      what it doesn't do, and names
-    asks        when people are asked first; of steps that have a brake
+    asks        when people are asked first; of steps that have an approval check
     leaves, takes_away
                 words of residual risk
     """
@@ -99,24 +99,24 @@ STEP_TEXTS: Mapping[str, StepText] = {
         ),
         takes_away=(verdict.RESIDUAL_NETWORK, verdict.RESIDUAL_INTERFACES),
     ),
-    "expire": StepText(
+    "idle_timeout": StepText(
         what="Shortens connection tracking on every interface of a Nitro instance: idle connections are forgotten "
         "after a minute instead of days. A connection with traffic on it lives on, and the investigators' idle "
         "sessions end too.",
-        on={"expire": True},
+        on={"idle_timeout": True},
         baseline="The time-outs of each interface, or that it has none of its own.",
         verify="The time-outs are read back.",
         release="The earlier time-outs, where the interface still has those that Cordon set.",
         cannot="Instances that are not built on Nitro: skipped.",
         leaves=(verdict.RESIDUAL_CONNECTIONS,),
     ),
-    "cut": StepText(
+    "network_acl": StepText(
         what="Denies each of the host's addresses, v4 and v6, in every network ACL of its VPC, before all other "
         "entries. An entry names the far end alone, so it is the other subnets that shut the host out: those of NAT "
         "gateways, load balancers, endpoints and neighbours. Every connection across another subnet's edge ends at "
         "once.",
-        on={"cut": True},
-        baseline="For each ACL and address the entries that deny it already. Incidents that share an ACL hold on to it "
+        on={"network_acl": True},
+        baseline="For each ACL and address the entries that deny it already. Incidents that share an ACL use it "
         "together, each with numbers of its own.",
         verify="The ACLs are read back: each entry is there, in both directions.",
         release="Each entry that Cordon made is deleted, where it still says what it said.",
@@ -126,9 +126,9 @@ STEP_TEXTS: Mapping[str, StepText] = {
         leaves=(verdict.RESIDUAL_SUBNET,),
         takes_away=(verdict.RESIDUAL_CONNECTIONS,),
     ),
-    "addresses": StepText(
+    "public_address": StepText(
         what="Takes Elastic IPs off the host and keeps them in the account: connections over them end.",
-        on={"addresses": "disassociate"},
+        on={"public_address": "disassociate"},
         baseline="Each public address with its private one, and its allocation.",
         verify="The associations are read back.",
         release="Each Elastic IP goes back to its private address, unless somebody uses it by then.",
@@ -158,7 +158,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         cannot="Copying, sharing and locking are not there yet.",
         leaves=(verdict.RESIDUAL_STORE,),
     ),
-    "quarantine": StepText(
+    "tags": StepText(
         what="Tags instance, interfaces and volumes with `status=isolated` and `cordon:incident=` and the incident's "
         "id. The second key begins with the deployment's qualifier. Snapshots and the quarantine group get the same "
         "tags when they are made. Where one call for all is refused for good, each resource is tagged by itself.",
@@ -169,20 +169,20 @@ STEP_TEXTS: Mapping[str, StepText] = {
         "evidence goes by them. `status=isolated` means that Cordon has taken the host in hand; whether it is "
         "isolated, and what is left, the incident says.",
     ),
-    "identity": StepText(
+    "role_denial": StepText(
         what="Denies the host's role for this host alone: attaches the managed policy that the member stack ships, and "
         "tags the role with the host's ARN. The role is found through the instance profile. Credentials of an instance "
         "carry its ARN wherever they are used, so the denial holds outside the host too, and the role's other hosts go "
         "on. Four hosts of one role can be denied at once; where no tag is left, that is a named gap, or left to the "
         "inline denial (`inline`).",
-        baseline="The role, its tags, and whether the policy was attached already. Hosts that share a role hold on to "
+        baseline="The role, its tags, and whether the policy was attached already. Hosts that share a role use "
         "it together.",
         verify="Tags and policy are read back.",
         release="The host's tags are taken away; the policy by the last host that needs it, unless it was there before "
         "the first.",
         cannot="A host without a profile, or a profile without a role: skipped. Roles in Cordon's own path are left "
-        "alone. Requests that a service makes on the role's behalf. Where an earlier turn denied Systems Manager too, "
-        "and policy says `ssm: exempt` by now, the tag stays: that is a gap, and names the tag to take away.",
+        "alone. Requests that a service makes on the role's behalf. Where an earlier attempt denied Systems Manager "
+        "too, and policy says `ssm: exempt` by now, the tag stays: that is a gap, and names the tag to take away.",
         leaves=(verdict.RESIDUAL_CHAINED, verdict.RESIDUAL_PODS),
         takes_away=(verdict.RESIDUAL_ROLE,),
     ),
@@ -193,7 +193,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         on={},
         off=None,
         baseline="Each user's keys with their status, and whether the user was in the group. Incidents that name the "
-        "same user hold on to it together.",
+        "same user use it together.",
         verify="Group and keys are read back; a key that was made meanwhile is a gap.",
         release="By the last incident that names the user: the keys that were active are activated, and the user "
         "leaves the group. A key is never deleted.",
@@ -211,11 +211,11 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="Both policies are looked for and deleted, by the opt-in role, if they still say what Cordon wrote.",
         cannot="Without the opt-in role in the account it is skipped.",
     ),
-    "profile": StepText(
+    "instance_profile": StepText(
         what="Puts a profile whose role may do nothing in place of the host's, by the opt-in role. The metadata "
         "service then gives out no more credentials of the host's own role; those given out before live on for hours, "
         "so this adds to the denial and never replaces it.",
-        on={"profile": "swap"},
+        on={"instance_profile": "swap"},
         baseline="The profile.",
         verify="The profile is read back.",
         release="The profile and the command are named: no role of Cordon's may give a host any other role. Until "
@@ -243,17 +243,17 @@ OPTION_TEXTS: Mapping[tuple[str, str], str] = {
     ("scaling", "targets"): "`deregister` (default): out of every target group, by id and by address; `keep`",
     ("isolate", "access"): "the investigators' way in: `ports` from `cidrs`, `security_groups`, `prefix_lists`; "
     "`ssm`: by Session Manager, what the host may reach by HTTPS",
-    ("isolate", "expire"): "idle connections are forgotten after a minute",
-    ("isolate", "cut"): "every network ACL of the VPC denies the host's addresses",
-    ("isolate", "addresses"): "`keep` (default); `disassociate`: Elastic IPs are taken off the host, and kept",
+    ("isolate", "idle_timeout"): "idle connections are forgotten after a minute",
+    ("isolate", "network_acl"): "every network ACL of the VPC denies the host's addresses",
+    ("isolate", "public_address"): "`keep` (default); `disassociate`: Elastic IPs are taken off the host, and kept",
     ("capture", "user_data"): "user data too, which often holds secrets; off unless policy says so",
-    ("identity", "role"): "`deny` (default): the host's role is denied for this host alone; `keep`",
-    ("identity", "ssm"): "`deny` (default); `exempt`: Systems Manager stays, where it is the investigators' way in",
-    ("identity", "users"): "IAM users to restrict, beside those that a finding names",
-    ("identity", "user_tag"): "the tag of the host that names an IAM user; by approval alone",
-    ("identity", "inline"): "an inline denial for this host alone, which needs no free tag; opt-in role",
-    ("identity", "revoke_sessions"): "every session of the role from before is denied, on its other hosts too; "
+    ("role_denial", "role"): "`deny` (default): the host's role is denied for this host alone; `keep`",
+    ("role_denial", "ssm"): "`deny` (default); `exempt`: Systems Manager stays, where it is the investigators' way in",
+    ("role_denial", "users"): "IAM users to restrict, beside those that a finding names",
+    ("role_denial", "user_tag"): "the tag of the host that names an IAM user; by approval alone",
+    ("role_denial", "inline"): "an inline denial for this host alone, which needs no free tag; opt-in role",
+    ("role_denial", "revoke_sessions"): "every session of the role from before is denied, on its other hosts too; "
     "opt-in role",
-    ("identity", "profile"): "`keep` (default); `swap`: a profile that may do nothing; opt-in role",
+    ("role_denial", "instance_profile"): "`keep` (default); `swap`: a profile that may do nothing; opt-in role",
 }
 """(step, option) -> a line. ``enabled`` is every step's and told once."""

@@ -20,7 +20,7 @@ _ALPHABET = string.ascii_uppercase + "234567"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class SimulatedCaller:
     """A principal with one set of keys. ``expires_at`` None: never."""
 
     account: str
@@ -36,19 +36,19 @@ class Callers:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._by_key: dict[str, Caller] = {}
+        self._by_key: dict[str, SimulatedCaller] = {}
 
-    def issue(self, account: str, arn: str, expires_at: datetime | None = None) -> Caller:
+    def issue(self, account: str, arn: str, expires_at: datetime | None = None) -> SimulatedCaller:
         """Give a principal temporary keys."""
         key = "ASIA" + self._word(16)
-        caller = Caller(account, arn, key, self._word(40), self._word(80), expires_at)
+        caller = SimulatedCaller(account, arn, key, self._word(40), self._word(80), expires_at)
         self._by_key[key] = caller
         return caller
 
     def _word(self, length: int) -> str:
         return "".join(self._random.choice(_ALPHABET) for _ in range(length))
 
-    def of(self, service: str, headers: Mapping[str, str], now: datetime) -> Caller:
+    def of(self, service: str, headers: Mapping[str, str], now: datetime) -> SimulatedCaller:
         """Return who signed a request; raise ApiError with the code that AWS would give."""
         key, _ = scope(headers)
         caller = self._by_key.get(key or "")

@@ -14,14 +14,14 @@ from functions.aws.clients import Clients
 from functions.incident.items import CONTROL_KEY, from_item, to_item
 from functions.incident.model import Incident
 from functions.intake.handler import Intake
-from functions.intake.hub import Hub
 from functions.intake.result import EventResult, Unfinished
 from functions.organization.directory import Directory, object_key
 from functions.release.release import release
+from functions.services import Services
 from functions.settings import Settings
 from hub.policy.publish import publish
 from hub.simulation.events import SourceEvent
-from hub.simulation.queue import Delivered, IntakeQueue
+from hub.simulation.queue import Delivered, SimulatedQueue
 from hub.simulation.simulation import Simulation
 
 RELEASED_BY = "cordon simulate"
@@ -45,10 +45,10 @@ class Deployment:
         self._results: dict[str, EventResult | Unfinished] = {}
         self._processes: list[Intake] = []
         self._clients = Clients(simulation.session._session, self.settings.home_region)  # noqa: SLF001
-        with simulation.backstage():
+        with simulation.unrecorded():
             publish(self._clients.hub("s3"), self._clients.hub("dynamodb"), self.settings, bundle)
             self._publish_directory()
-        self.queue = IntakeQueue(simulation, self._new_process)
+        self.queue = SimulatedQueue(simulation, self._new_process)
 
     def warm_up(self, environments: int = 1) -> None:
         """Start the functions beforehand, as a schedule keeps them warm; recorded as delivery 0."""
@@ -65,7 +65,7 @@ class Deployment:
 
     def incidents(self) -> list[Incident]:
         """Return every incident's record, by id."""
-        with self.simulation.backstage():
+        with self.simulation.unrecorded():
             hub = self._hub()
             dynamodb = self._clients.hub("dynamodb")
             found: list[str] = []
@@ -103,8 +103,8 @@ class Deployment:
         for process in self._processes:
             process.close()
 
-    def _hub(self) -> Hub:
-        return Hub.open(self.settings, self._clients, self.simulation.runtime())
+    def _hub(self) -> Services:
+        return Services.open(self.settings, self._clients, self.simulation.runtime())
 
     def _new_process(self) -> Callable[[dict[str, Any], Any], Any]:
         intake = Intake(self.settings, self._clients, self.simulation.runtime(), self._keep)
@@ -135,7 +135,7 @@ class Deployment:
     def _write_control(self, values: Mapping[str, Any]) -> None:
         names = {f"#{number}": name for number, name in enumerate(values)}
         given = {f":{number}": value for number, value in enumerate(values.values())}
-        with self.simulation.backstage():
+        with self.simulation.unrecorded():
             self._clients.hub("dynamodb").update_item(
                 TableName=self.settings.table,
                 Key=to_item(CONTROL_KEY),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.simulation.patches import Patches
 from hub.simulation.regions import known_regions
-from hub.simulation.world_spec import Eni, Instance, Rule, SecurityGroup, User, WorldSpec
+from hub.simulation.world_spec import Eni, GroupRuleSpec, Instance, SecurityGroup, User, WorldSpec
 
 _LOG = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ class MemberBuilder:
             return existing
         group = backend.create_security_group(name, f"{name} of the simulated world", vpc_id)
         if spec is None:
-            _authorize(backend, group, Rule("tcp", cidr="10.0.0.0/8", from_port=443, to_port=443), egress=False)
+            _authorize(
+                backend, group, GroupRuleSpec("tcp", cidr="10.0.0.0/8", from_port=443, to_port=443), egress=False
+            )
             return group
         group.add_tags(dict(spec.tags))
         for rule in spec.ingress:
@@ -91,12 +93,12 @@ class MemberBuilder:
                 _authorize(backend, group, self._resolved(spec, rule), egress=True)
         return group
 
-    def _resolved(self, spec: SecurityGroup, rule: Rule) -> Rule:
+    def _resolved(self, spec: SecurityGroup, rule: GroupRuleSpec) -> GroupRuleSpec:
         """Return the rule with the id of the group that it names."""
         if rule.group is None:
             return rule
         group = self._group(spec.account, spec.region, spec.vpc, rule.group)
-        return Rule(rule.protocol, None, group.id, rule.from_port, rule.to_port)
+        return GroupRuleSpec(rule.protocol, None, group.id, rule.from_port, rule.to_port)
 
     def _wear(self, spec: SecurityGroup) -> None:
         backend = _ec2(spec.account, spec.region)
@@ -170,7 +172,7 @@ def _shared_by(owner: str, backend: Any, subnet: Any) -> None:
         each.cordon_owner = owner
 
 
-def _authorize(backend: Any, group: Any, rule: Rule, *, egress: bool) -> None:
+def _authorize(backend: Any, group: Any, rule: GroupRuleSpec, *, egress: bool) -> None:
     authorize = backend.authorize_security_group_egress if egress else backend.authorize_security_group_ingress
     ranges: list[dict[str, str]] = []
     if rule.cidr:

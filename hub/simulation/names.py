@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.simulation.world_spec import Organization
+from hub.simulation.world_spec import OrganizationSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names of the hub's things and of the member roles."""
 
-    organization: Organization
+    organization: OrganizationSpec
     qualifier: str = "cordon"
     home_region: str = "eu-west-1"
 

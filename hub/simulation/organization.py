@@ -15,7 +15,7 @@ from functions import names as deployed
 from hub.simulation.members import EC2_TRUST, MemberBuilder
 from hub.simulation.names import Names
 from hub.simulation.patches import Patches
-from hub.simulation.world_spec import MANAGEMENT, Account, WorldSpec
+from hub.simulation.world_spec import MANAGEMENT, AccountSpec, WorldSpec
 
 ROLE_PURPOSES = ("contain", "release")
 IDENTITY = "identity"
@@ -27,8 +27,8 @@ _DENYING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny",
 def build(spec: WorldSpec, names: Names, now: datetime) -> None:
     """Make everything that the world lists, and the deployment itself, in moto's backends."""
     special = {
-        spec.organization.hub: Account(name="security-hub"),
-        spec.organization.forensics: Account(name="forensics"),
+        spec.organization.hub: AccountSpec(name="security-hub"),
+        spec.organization.forensics: AccountSpec(name="forensics"),
     }
     accounts = {**special, **spec.accounts}
     named = {account_id: (account.name, account.ou) for account_id, account in accounts.items()}

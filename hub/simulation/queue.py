@@ -35,7 +35,7 @@ Handle = Callable[[dict[str, Any], Any], Any]
 """A Lambda handler: event and context → partial batch response."""
 
 
-class Stage(Protocol):
+class QueueEnvironment(Protocol):
     """What the queue needs of a simulation."""
 
     clock: SimulatedClock
@@ -108,7 +108,7 @@ class _Together:
         self.complete.result()
 
 
-class IntakeQueue:
+class SimulatedQueue:
     """Hands events to a handler as SQS and Lambda would.
 
     ``new_process`` makes a handler that knows nothing yet; it is called once for each execution environment and again
@@ -116,12 +116,12 @@ class IntakeQueue:
     is slow): then it finds them warm, and the SDK's retry quota is one for all.
     """
 
-    def __init__(self, stage: Stage, new_process: Callable[[], Handle]) -> None:
-        self._stage = stage
+    def __init__(self, environment: QueueEnvironment, new_process: Callable[[], Handle]) -> None:
+        self._environment = environment
         self._new_process = new_process
         self._processes: list[_Process] = []
         self._number = 0
-        self._runtime = stage.runtime()
+        self._runtime = environment.runtime()
 
     def warm_up(self, environments: int = 1) -> None:
         """Make the handlers beforehand; what that calls is recorded as delivery 0.
@@ -129,7 +129,7 @@ class IntakeQueue:
         Where that fails the environment stays cold, and its first event makes the handler, as with Lambda.
         """
         for process in self._environments(environments):
-            with self._stage.recorder.delivering(0, 0):
+            with self._environment.recorder.delivering(0, 0):
                 try:
                     process.ready()
                 except (Crash, Exception) as error:  # noqa: BLE001 - the border of a Lambda: any of it fails its start
@@ -157,7 +157,7 @@ class IntakeQueue:
             if not waiting:
                 break
             if receive > 1:
-                self._stage.clock.sleep(VISIBILITY_TIMEOUT_SECONDS)
+                self._environment.clock.sleep(VISIBILITY_TIMEOUT_SECONDS)
             self._round(waiting, receive)
         for message in messages:
             message.delivered.dead_lettered = not message.done
@@ -170,7 +170,7 @@ class IntakeQueue:
 
     def _send(self, event: SourceEvent) -> _Message:
         number = self.next_number()
-        now = self._stage.clock.now()
+        now = self._environment.clock.now()
         message_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"cordon-simulation:message:{number}"))
         return _Message(Delivered(number, event, message_id), event.body(now), now)
 
@@ -195,10 +195,10 @@ class IntakeQueue:
     def _receive(self, process: _Process, message: _Message, receive: int, together: _Together | None = None) -> None:
         delivered = message.delivered
         delivered.receives = receive
-        now = self._stage.clock.now()
+        now = self._environment.clock.now()
         message.first_received_at = message.first_received_at or now
         record = self._record(message, receive)
-        with self._stage.recorder.delivering(delivered.number, receive) as invocation:
+        with self._environment.recorder.delivering(delivered.number, receive) as invocation:
             delivered.error = self._invoke(process, record, message.delivered.message_id, together)
             if invocation.dead and delivered.error is None:
                 # The handler returned, but the process had died under one of its threads.
@@ -242,8 +242,8 @@ class IntakeQueue:
             "messageAttributes": {},
             "md5OfBody": hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest(),
             "eventSource": "aws:sqs",
-            "eventSourceARN": self._stage.names.queue_arn,
-            "awsRegion": self._stage.names.home_region,
+            "eventSourceARN": self._environment.names.queue_arn,
+            "awsRegion": self._environment.names.home_region,
         }
 
 

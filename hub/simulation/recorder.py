@@ -33,7 +33,7 @@ DELIVERY: ContextVar[Delivery | None] = ContextVar("cordon_simulation_delivery",
 
 
 @dataclass(slots=True)
-class Call:
+class RecordedCall:
     """One HTTP attempt. Times are simulated milliseconds since the first delivery; ``end_ms`` None: still under way.
 
     ``error`` is the error code, ``timeout``, ``crash``, or ``unanswered`` where there is no such endpoint. With
@@ -62,7 +62,7 @@ class Recorder:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._origin_seconds: float | None = None
-        self._calls: list[Call] = []
+        self._calls: list[RecordedCall] = []
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -97,9 +97,9 @@ class Recorder:
         region: str | None,
         incident: str | None,
         fault: str | None,
-    ) -> Call:
+    ) -> RecordedCall:
         """Note that an attempt starts now."""
-        call = Call(
+        call = RecordedCall(
             n=len(self._calls) + 1,
             delivery=delivery.number,
             receive=delivery.receive,
@@ -118,7 +118,7 @@ class Recorder:
         self._calls.append(call)
         return call
 
-    def end(self, call: Call, error: str | None) -> None:
+    def end(self, call: RecordedCall, error: str | None) -> None:
         """Note that the attempt ended now, and how."""
         call.end_ms = self._milliseconds()
         call.error = error

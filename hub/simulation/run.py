@@ -20,11 +20,11 @@ from hub.simulation.simulation import Simulation
 from hub.simulation.world_spec import WorldSpec
 
 SCHEMA = 1
-_HELD = {State.CONTAINED, State.PARTIAL, State.FAILED, State.RELEASING}
+_RELEASABLE = {State.CONTAINED, State.PARTIAL, State.FAILED, State.RELEASING}
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimulationRequest:
     """What to simulate. ``now`` None starts at the present moment."""
 
     events: Sequence[SourceEvent]
@@ -43,7 +43,7 @@ class Request:
 class Ended:
     """A run that is over. ``world_released`` is None where no release was asked for."""
 
-    request: Request
+    request: SimulationRequest
     handed: Sequence[Handed]
     incidents: Sequence[Incident]
     calls: list[dict[str, Any]]
@@ -109,7 +109,7 @@ class Ended:
         }
 
 
-def run(request: Request) -> Ended:
+def run(request: SimulationRequest) -> Ended:
     """Simulate the events and return how it ended. Raises WorldError, PolicyErrors or SimulationError beforehand."""
     with deployed(request) as deployment:
         simulation = deployment.simulation
@@ -120,7 +120,7 @@ def run(request: Request) -> Ended:
         released, refused = None, []
         if request.then_release:
             for incident in incidents:
-                if incident.state in _HELD:
+                if incident.state in _RELEASABLE:
                     try:
                         deployment.release(incident.id)
                     except ReleaseError as error:
@@ -130,7 +130,7 @@ def run(request: Request) -> Ended:
 
 
 @contextmanager
-def deployed(request: Request) -> Iterator[Deployment]:
+def deployed(request: SimulationRequest) -> Iterator[Deployment]:
     """Give the deployment of a request, in a simulation that lasts as long as the block."""
     simulation = Simulation(
         request.world,

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from hub.simulation.callers import Caller, Callers
+from hub.simulation.callers import Callers, SimulatedCaller
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.wire import ApiError
 
@@ -32,11 +32,13 @@ class SecurityTokens:
         self._callers = callers
         self._clock = clock
 
-    def get_caller_identity(self, caller: Caller, _region: str, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def get_caller_identity(
+        self, caller: SimulatedCaller, _region: str, _parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Tell who calls."""
         return {"UserId": f"AROAEXAMPLE:{caller.arn.rpartition('/')[2]}", "Account": caller.account, "Arn": caller.arn}
 
-    def assume_role(self, caller: Caller, _region: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def assume_role(self, caller: SimulatedCaller, _region: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Give out keys for a role of any account of the organisation, or refuse as AWS does."""
         arn = parameters["RoleArn"]
         _check_parameters(parameters)
@@ -94,7 +96,7 @@ def _find_role(arn: str) -> Any:
     return next((role for role in roles if role.arn == arn), None)
 
 
-def _trusts(role: Any, caller: Caller, parameters: Mapping[str, Any]) -> bool:
+def _trusts(role: Any, caller: SimulatedCaller, parameters: Mapping[str, Any]) -> bool:
     document = json.loads(unquote(role.assume_role_policy_document))
     statements = [each for each in _listed(document["Statement"]) if _names(each, caller)]
     wanted = {"sts:AssumeRole"}
@@ -119,7 +121,7 @@ def _trusts(role: Any, caller: Caller, parameters: Mapping[str, Any]) -> bool:
     return allowed == wanted
 
 
-def _names(statement: Mapping[str, Any], caller: Caller) -> bool:
+def _names(statement: Mapping[str, Any], caller: SimulatedCaller) -> bool:
     principals = _listed(statement.get("Principal", {}).get("AWS", []))
     return any(each in ("*", caller.account) or each.split(":")[4:5] == [caller.account] for each in principals)
 

@@ -19,13 +19,13 @@ import botocore.session
 from botocore.loaders import Loader, create_loader
 
 from functions.runtime import Runtime
-from hub.simulation.callers import Caller, Callers
+from hub.simulation.callers import Callers, SimulatedCaller
 from hub.simulation.clock import SimulatedClock
 from hub.simulation.errors import SimulationError
 from hub.simulation.faults import Fault, FaultPlan
 from hub.simulation.names import Names
 from hub.simulation.recorder import Delivery, Recorder
-from hub.simulation.transport import Transport, backstage
+from hub.simulation.transport import Transport, unrecorded
 from hub.simulation.virtual_time import VirtualPool, VirtualTime
 from hub.simulation.world_spec import MANAGEMENT, WorldSpec
 
@@ -151,11 +151,11 @@ class Simulation:
         """Let these faults hold from now on, counted from now."""
         self._faults.add(faults)
 
-    def backstage(self) -> AbstractContextManager[None]:
+    def unrecorded(self) -> AbstractContextManager[None]:
         """Call AWS without record, latency or faults, even while a delivery is in hand."""
-        return backstage()
+        return unrecorded()
 
-    def session_of(self, caller: Caller) -> boto3.Session:
+    def session_of(self, caller: SimulatedCaller) -> boto3.Session:
         """Return a session with a caller's keys that talks to this simulation."""
         core = botocore.session.Session()
         core.register_component("data_loader", _models())
@@ -168,6 +168,6 @@ class Simulation:
             botocore_session=core,
         )
 
-    def session_in(self, account: str, name: str = "visitor") -> boto3.Session:
+    def session_in(self, account: str, name: str = "other") -> boto3.Session:
         """Return a session in any account, for tests and tools that change the world by hand."""
         return self.session_of(self.callers.issue(account, f"arn:aws:sts::{account}:assumed-role/{name}/{name}"))

@@ -23,10 +23,10 @@ from botocore.model import OperationModel
 
 from functions.clock import Clock
 from functions.context import INCIDENT
-from hub.simulation.callers import Caller, Callers, scope
+from hub.simulation.callers import Callers, SimulatedCaller, scope
 from hub.simulation.errors import Crash, SimulationGapError
 from hub.simulation.faults import FaultPlan, Interruption, told_besides
-from hub.simulation.recorder import Call, Delivery, Recorder, presentable
+from hub.simulation.recorder import Delivery, RecordedCall, Recorder, presentable
 from hub.simulation.regions import known_regions
 from hub.simulation.wire import Answer, ApiError, error_answer, output_answer
 
@@ -37,21 +37,21 @@ _JSON_CODE = re.compile(r'"__type":\s*"([^"]+)"')
 TICK_SECONDS = 0.0001
 """How long a call takes to be sent. So each starts after what it waited for has ended, and not at that moment."""
 
-BACKSTAGE: ContextVar[bool] = ContextVar("cordon_simulation_backstage", default=False)
+UNRECORDED: ContextVar[bool] = ContextVar("cordon_simulation_backstage", default=False)
 """True while the simulated world itself is built or read: no record, no latency, no faults."""
 
-Fake = Callable[[Caller, str, Mapping[str, Any]], Mapping[str, Any]]
+Fake = Callable[[SimulatedCaller, str, Mapping[str, Any]], Mapping[str, Any]]
 """Answers one operation in place of moto: caller, Region, parameters → output; raises ApiError."""
 
 
 @contextmanager
-def backstage() -> Iterator[None]:
-    """Call AWS as the stage crew: nothing inside is recorded, slowed or made to fail."""
-    token = BACKSTAGE.set(True)
+def unrecorded() -> Iterator[None]:
+    """Call AWS beside the simulation: nothing inside is recorded, slowed or made to fail."""
+    token = UNRECORDED.set(True)
     try:
         yield
     finally:
-        BACKSTAGE.reset(token)
+        UNRECORDED.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Transport:
 
     def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         sent = cast("_Sent", self._sent)
-        delivery = None if BACKSTAGE.get() else self._recorder.current()
+        delivery = None if UNRECORDED.get() else self._recorder.current()
         if delivery is None:
             status, headers, body = self._execute(sent, request)
         else:
@@ -154,12 +154,12 @@ class Transport:
         self._recorder.end(call, _error_code(answer))
         return answer
 
-    def _die(self, delivery: Delivery, call: Call) -> None:
+    def _die(self, delivery: Delivery, call: RecordedCall) -> None:
         delivery.dead = True
         self._recorder.end(call, "crash")
         raise Crash(f"the process died at {call.service}:{call.operation}")
 
-    def _time_out(self, call: Call, request: AWSPreparedRequest) -> None:
+    def _time_out(self, call: RecordedCall, request: AWSPreparedRequest) -> None:
         self._recorder.end(call, "timeout")
         raise ReadTimeoutError(endpoint_url=request.url)
 

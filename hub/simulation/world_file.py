@@ -21,19 +21,19 @@ from hub.simulation.world_spec import (
     DEFAULT_FORENSICS,
     DEFAULT_HUB,
     DEFAULT_ORGANIZATION,
-    Account,
+    AccountSpec,
     Eni,
+    GroupRuleSpec,
     Instance,
     InstanceState,
     Lifecycle,
-    Organization,
+    OrganizationSpec,
     Profile,
     PublicIp,
     RegisteredBy,
-    Rule,
     ScalingGroup,
     SecurityGroup,
-    TargetGroup,
+    TargetGroupSpec,
     User,
     WorldSpec,
 )
@@ -101,25 +101,25 @@ class _Reader:
 
     # What the parts of the file are.
 
-    def _organization(self, node: Node, path: str) -> Organization:
+    def _organization(self, node: Node, path: str) -> OrganizationSpec:
         account = self._matching(_ACCOUNT, "a 12-digit account id")
         identifier = self._matching(re.compile(r"o-[a-z0-9]{10,32}"), "an organisation id (o-...)")
         kinds = {"id": identifier, "hub": account, "forensics": account, "identity_role": self._flag}
         fields = self._fields(node, path, kinds)
-        return Organization(
+        return OrganizationSpec(
             fields.get("id", DEFAULT_ORGANIZATION),
             fields.get("hub", DEFAULT_HUB),
             fields.get("forensics", DEFAULT_FORENSICS),
             fields.get("identity_role", False),
         )
 
-    def _accounts(self, node: Node, path: str) -> dict[str, Account]:
-        accounts: dict[str, Account] = {}
+    def _accounts(self, node: Node, path: str) -> dict[str, AccountSpec]:
+        accounts: dict[str, AccountSpec] = {}
         for key, value, where in self._entries(node, path):
             if not _ACCOUNT.fullmatch(key):
                 self._problem(value, where, f"{key!r} is not a 12-digit account id")
             fields = self._fields(value, where, {"name": self._text, "ou": self._matching(_OU, "a path such as /A/B")})
-            accounts[key] = Account(fields.get("name", f"account-{key}"), fields.get("ou", "/"))
+            accounts[key] = AccountSpec(fields.get("name", f"account-{key}"), fields.get("ou", "/"))
         return accounts
 
     def _instance(self, node: Node, path: str) -> Instance:
@@ -140,7 +140,7 @@ class _Reader:
                 "scaling_group": self._optional(self._scaling_group),
                 "target_groups": self._list_of(
                     self._record(
-                        TargetGroup,
+                        TargetGroupSpec,
                         {"name": self._text, "port": self._number(1), "by": self._one_of(get_args(RegisteredBy))},
                         ("name",),
                     )
@@ -197,7 +197,7 @@ class _Reader:
         )
         return SecurityGroup(**{"account": "", "region": "", "name": "", **fields})
 
-    def _rule(self, node: Node, path: str) -> Rule:
+    def _rule(self, node: Node, path: str) -> GroupRuleSpec:
         port = self._number(0)
         kinds = {"protocol": self._text, "cidr": self._text, "group": self._text, "from_port": port, "to_port": port}
         fields = self._fields(node, path, kinds, ("protocol",))
@@ -205,7 +205,7 @@ class _Reader:
             self._problem(node, path, "a rule has either a cidr or a group")
         if fields.get("protocol", "-1") in ("tcp", "udp") and not {"from_port", "to_port"} <= fields.keys():
             self._problem(node, path, f"a rule for {fields['protocol']} has from_port and to_port")
-        return Rule(**{"protocol": "-1", **fields})
+        return GroupRuleSpec(**{"protocol": "-1", **fields})
 
     def _user(self, node: Node, path: str) -> User:
         kinds = {

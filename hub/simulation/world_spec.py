@@ -25,7 +25,7 @@ RegisteredBy = Literal["instance", "ip"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GroupRuleSpec:
     """One rule of a security group. Ports None: all."""
 
     protocol: str
@@ -66,7 +66,7 @@ class ScalingGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetGroup:
+class TargetGroupSpec:
     """A target group that the instance is registered with, by its id or by its primary private address."""
 
     name: str
@@ -89,7 +89,7 @@ class Instance:
     volumes: int = 1
     profile: Profile | None = None
     scaling_group: ScalingGroup | None = None
-    target_groups: tuple[TargetGroup, ...] = ()
+    target_groups: tuple[TargetGroupSpec, ...] = ()
     lifecycle: Lifecycle = "on-demand"
     nitro: bool = True
     public_ip: PublicIp = "none"
@@ -108,8 +108,8 @@ class SecurityGroup:
     name: str
     vpc: str = "main"
     tags: Mapping[str, str] = field(default_factory=dict)
-    ingress: tuple[Rule, ...] = ()
-    egress: tuple[Rule, ...] | None = None
+    ingress: tuple[GroupRuleSpec, ...] = ()
+    egress: tuple[GroupRuleSpec, ...] | None = None
     worn_by: tuple[str, ...] = ()
 
 
@@ -123,7 +123,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountSpec:
     """A member account and its place in the organisation, an absolute path of OU names."""
 
     name: str
@@ -131,7 +131,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
+class OrganizationSpec:
     """The organisation and its two special accounts. ``identity_role``: whether the opt-in role is in its members."""
 
     id: str = DEFAULT_ORGANIZATION
@@ -144,8 +144,8 @@ class Organization:
 class WorldSpec:
     """A whole world; only what it lists exists."""
 
-    organization: Organization = field(default_factory=Organization)
-    accounts: Mapping[str, Account] = field(default_factory=dict)
+    organization: OrganizationSpec = field(default_factory=OrganizationSpec)
+    accounts: Mapping[str, AccountSpec] = field(default_factory=dict)
     instances: tuple[Instance, ...] = ()
     security_groups: tuple[SecurityGroup, ...] = ()
     users: tuple[User, ...] = ()
@@ -155,7 +155,7 @@ class WorldSpec:
         """Return a world with the accounts and instances named, each instance with one interface and one volume."""
         unique = sorted({(each.account, each.region, each.instance) for each in targets})
         return cls(
-            accounts={account: Account(name=f"account-{account}", ou=ou) for account, _, _ in unique},
+            accounts={account: AccountSpec(name=f"account-{account}", ou=ou) for account, _, _ in unique},
             instances=tuple(
                 Instance(id=instance, account=account, region=region) for account, region, instance in unique
             ),
@@ -164,5 +164,5 @@ class WorldSpec:
     def with_accounts(self, accounts: Iterable[str], ou: str = "/") -> Self:
         """Return this world with member accounts added that events name without an instance."""
         known = {*self.accounts, self.organization.hub, self.organization.forensics, MANAGEMENT}
-        added = {each: Account(name=f"account-{each}", ou=ou) for each in sorted(accounts) if each not in known}
+        added = {each: AccountSpec(name=f"account-{each}", ou=ou) for each in sorted(accounts) if each not in known}
         return replace(self, accounts={**self.accounts, **added})

@@ -15,7 +15,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class DialectPattern:
     """A kind of event. ``travels``: whether Security Hub brings it to the home Region by itself, for certain."""
 
     name: str
@@ -51,16 +51,16 @@ def _pattern(source: str, detail_type: str, detail: Mapping[str, Any] | None = N
 
 
 DIALECTS = (
-    Dialect(
+    DialectPattern(
         "security-hub-imported",
         _pattern("aws.securityhub", "Security Hub Findings - Imported", _CLASSIC),
         travels=True,
     ),
-    Dialect(
+    DialectPattern(
         "security-hub-custom-action",
         _pattern("aws.securityhub", "Security Hub Findings - Custom Action", _CLASSIC),
         travels=True,
     ),
-    Dialect("security-hub-v2", _pattern("aws.securityhub", "Findings Imported V2", _V2), travels=False),
-    Dialect("guardduty", _pattern("aws.guardduty", "GuardDuty Finding"), travels=False),
+    DialectPattern("security-hub-v2", _pattern("aws.securityhub", "Findings Imported V2", _V2), travels=False),
+    DialectPattern("guardduty", _pattern("aws.guardduty", "GuardDuty Finding"), travels=False),
 )

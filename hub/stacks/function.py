@@ -22,7 +22,7 @@ from hub.deployment.model import DeploymentSettings
 from hub.stacks.acknowledged import acknowledge
 from hub.stacks.grants import Granted, from_within
 from hub.stacks.notices import Notices
-from hub.stacks.records import Records
+from hub.stacks.records import RecordStores
 
 TIMEOUT_SECONDS = 60
 LEASE_SECONDS = 90
@@ -40,7 +40,7 @@ class FunctionProps:
     handler: str
     code: Path
     settings: DeploymentSettings
-    records: Records
+    records: RecordStores
     notices: Notices
     grants: Sequence[Granted]
 

@@ -21,7 +21,7 @@ from functions import names
 from functions.incident.items import CONTROL_KEY
 from hub.deployment.model import DeploymentSettings
 from hub.stacks.notices import Notices
-from hub.stacks.records import Records
+from hub.stacks.records import RecordStores
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def from_within(granted: Granted, function: str) -> iam.PolicyStatement:
     return granted.statement
 
 
-def records_access(records: Records, actions: Iterable[str]) -> tuple[Granted, ...]:
+def records_access(records: RecordStores, actions: Iterable[str]) -> tuple[Granted, ...]:
     """Allow these actions on the table; never a write of the control record, where kill switch and pointers are.
 
     A denial by ``dynamodb:LeadingKeys``, because an allowance would fail wherever the key were absent.
@@ -96,7 +96,7 @@ def telling(notices: Notices) -> Granted:
     return Granted(iam.PolicyStatement(sid="Notices", actions=["sns:Publish"], resources=[notices.topic.topic_arn]))
 
 
-def watching(records: Records) -> Granted:
+def watching(records: RecordStores) -> Granted:
     """Allow Lambda to read the table's stream on the function's behalf."""
     actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
     return Granted(

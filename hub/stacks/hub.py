@@ -22,7 +22,7 @@ from hub.stacks.intake import Feed, FeedProps, IntakeQueue, QueueProps
 from hub.stacks.notices import Notices, NoticesProps
 from hub.stacks.operator import Operator, OperatorProps
 from hub.stacks.placement import placed
-from hub.stacks.records import Records, RecordsProps
+from hub.stacks.records import RecordStores, RecordStoresProps
 from hub.stacks.watch import ControlWatch, WatchProps
 
 _INTAKE_ACTIONS = ("BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem")
@@ -41,10 +41,10 @@ class HubStack(cdk.Stack):
         )
         qualifier = settings.qualifier
         self._settings, self._code = settings, code
-        self._records = Records(
+        self._records = RecordStores(
             self,
             "Records",
-            props=RecordsProps(
+            props=RecordStoresProps(
                 qualifier=qualifier, account=settings.hub, region=settings.home_region, evidence=settings.evidence
             ),
         )

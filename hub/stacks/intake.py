@@ -20,7 +20,7 @@ from constructs import Construct
 
 from functions import names
 from hub.stacks.dead_letters import KEPT, after, dead_letter_queue, let_in, rule_arn
-from hub.stacks.dialects import DIALECTS, Dialect
+from hub.stacks.dialects import DIALECTS, DialectPattern
 from hub.stacks.function import TIMEOUT_SECONDS
 from hub.stacks.grants import Granted
 
@@ -99,7 +99,7 @@ class IntakeQueue(Construct):
             by_lambda=True,
         )
 
-    def _rule(self, qualifier: str, dialect: Dialect) -> events.CfnRule:
+    def _rule(self, qualifier: str, dialect: DialectPattern) -> events.CfnRule:
         rule = events.CfnRule(
             self,
             dialect.name.title().replace("-", ""),

@@ -18,7 +18,7 @@ from constructs import Construct
 from functions import names
 from functions.incident.items import CONTROL_KEY
 from hub.stacks.acknowledged import acknowledge
-from hub.stacks.records import Records
+from hub.stacks.records import RecordStores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class OperatorProps:
 
     qualifier: str
     who: Sequence[str]
-    records: Records
+    records: RecordStores
     release: lambda_.IFunction
 
 

@@ -16,7 +16,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from functions import names
-from hub.deployment.model import Evidence
+from hub.deployment.model import EvidenceSettings
 from hub.stacks.acknowledged import acknowledge
 
 _UNLOGGED = (
@@ -26,19 +26,19 @@ _UNLOGGED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordsProps:
-    """Properties of ``Records``."""
+class RecordStoresProps:
+    """Properties of ``RecordStores``."""
 
     qualifier: str
     account: str
     region: str
-    evidence: Evidence
+    evidence: EvidenceSettings
 
 
-class Records(Construct):
+class RecordStores(Construct):
     """The table and the two buckets."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, props: RecordsProps) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, props: RecordStoresProps) -> None:
         super().__init__(scope, construct_id)
         place = (props.qualifier, props.account, props.region)
         self.table = dynamodb.Table(
@@ -77,7 +77,7 @@ class Records(Construct):
         return bucket
 
 
-def _retention(evidence: Evidence) -> s3.ObjectLockRetention:
+def _retention(evidence: EvidenceSettings) -> s3.ObjectLockRetention:
     days = cdk.Duration.days(evidence.lock_days)
     modes = {"governance": s3.ObjectLockRetention.governance, "compliance": s3.ObjectLockRetention.compliance}
     return modes[evidence.lock_mode](days)

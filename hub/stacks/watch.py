@@ -17,7 +17,7 @@ from constructs import Construct
 
 from functions.incident.items import CONTROL_KEY
 from hub.stacks.intake import IntakeQueue
-from hub.stacks.records import Records
+from hub.stacks.records import RecordStores
 
 _TRIES = 10
 
@@ -26,7 +26,7 @@ _TRIES = 10
 class WatchProps:
     """Properties of ``ControlWatch``."""
 
-    records: Records
+    records: RecordStores
     queue: IntakeQueue
     function: lambda_.Function
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from hub.authorization.requests import Place, Request, requests_of
-from tests.stage import ACCOUNT, INSTANCE, REGION
+from hub.authorization.requests import AuthorizationRequest, CallPlace, requests_of
+from tests.scenario import ACCOUNT, INSTANCE, REGION
 
 INCIDENT = "inc-1kjq1eaw0-k57547jg"
 OTHER_INCIDENT = "inc-1kjq1eaw0-zzzzzzzz"
@@ -41,14 +41,14 @@ class Call:
     operation: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     region: str = REGION
-    asked: Request | None = None
+    asked: AuthorizationRequest | None = None
     service: str = "ec2"
-    place: Place | None = None
+    place: CallPlace | None = None
 
-    def requests(self) -> tuple[Request, ...]:
+    def requests(self) -> tuple[AuthorizationRequest, ...]:
         if self.asked is not None:
             return (self.asked,)
-        place = self.place or Place("aws", ACCOUNT, self.region, arn=partial(_scaling_group, self.region))
+        place = self.place or CallPlace("aws", ACCOUNT, self.region, arn=partial(_scaling_group, self.region))
         return requests_of(self.operation, self.parameters, place, lambda name: TAGS.get(name, {}), self.service)
 
 
@@ -99,7 +99,7 @@ def _shut(group: str) -> Call:
 
 
 def _iam(action: str, resource: str) -> Call:
-    return Call(asked=Request(action, f"arn:aws:iam::{ACCOUNT}:{resource}", {}))
+    return Call(asked=AuthorizationRequest(action, f"arn:aws:iam::{ACCOUNT}:{resource}", {}))
 
 
 def _scaling(operation: str, region: str = REGION) -> Call:
@@ -143,7 +143,7 @@ def _entry(operation: str) -> Call:
 def _profile(name: str, role: str, instance: str = INSTANCE) -> Call:
     """Swap the profile, which takes passing the role in it."""
     profile = f"arn:aws:iam::{ACCOUNT}:instance-profile/{name}"
-    place = Place(
+    place = CallPlace(
         "aws",
         ACCOUNT,
         REGION,
@@ -167,7 +167,7 @@ _EVERYBODY = {
     "delete production's group": Call("DeleteSecurityGroup", {"GroupId": "sg-production"}),
     "delete another incident's group": Call("DeleteSecurityGroup", {"GroupId": "sg-of-another-incident"}),
     "release an address": Call(
-        asked=Request("ec2:ReleaseAddress", f"arn:aws:ec2:{REGION}:{ACCOUNT}:elastic-ip/eipalloc-1", {})
+        asked=AuthorizationRequest("ec2:ReleaseAddress", f"arn:aws:ec2:{REGION}:{ACCOUNT}:elastic-ip/eipalloc-1", {})
     ),
     "delete an access key": _iam("iam:DeleteAccessKey", "user/ann"),
     "write a role's tag that is not a slot": _role("TagRole", Tags=_pairs({"team": "x"})),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from functions import names
-from hub.authorization.requests import Request, UnknownOperationError
+from hub.authorization.requests import AuthorizationRequest, UnknownOperationError
 from tests.authorization.deployed import HUB, SETTINGS, Q
 from tests.authorization.watched import HubCall
 
@@ -22,7 +22,7 @@ _TRANSACTED = {
 _WRITES = ("DeleteItem", "GetItem", "PutItem", "UpdateItem")
 
 
-def hub_requests(call: HubCall) -> tuple[Request, ...]:
+def hub_requests(call: HubCall) -> tuple[AuthorizationRequest, ...]:
     """Return the questions of one call; raise UnknownOperationError for one that isn't known."""
     made = {"dynamodb": _dynamodb, "organizations": _organizations, "s3": _s3, "sns": _sns}.get(call.service)
     found = tuple(made(call)) if made else ()
@@ -31,38 +31,40 @@ def hub_requests(call: HubCall) -> tuple[Request, ...]:
     return found
 
 
-def _dynamodb(call: HubCall) -> Iterator[Request]:
+def _dynamodb(call: HubCall) -> Iterator[AuthorizationRequest]:
     """Transactions are authorised as the writes that they hold (DynamoDB's guide, IAM and transactions)."""
     parameters = call.parameters
     if call.operation == "TransactWriteItems":
         for item in parameters["TransactItems"]:
             for kind, write in item.items():
-                yield Request(_TRANSACTED[kind], _TABLE, _leading(write))
+                yield AuthorizationRequest(_TRANSACTED[kind], _TABLE, _leading(write))
     elif call.operation in _WRITES:
-        yield Request(f"dynamodb:{call.operation}", _TABLE, _leading(parameters))
+        yield AuthorizationRequest(f"dynamodb:{call.operation}", _TABLE, _leading(parameters))
     elif call.operation in ("BatchGetItem", "Query"):
-        yield Request(f"dynamodb:{call.operation}", _TABLE, {})
+        yield AuthorizationRequest(f"dynamodb:{call.operation}", _TABLE, {})
 
 
 def _leading(write: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
     return {"dynamodb:LeadingKeys": (write.get("Item", write.get("Key"))["pk"]["S"],)}
 
 
-def _s3(call: HubCall) -> Iterator[Request]:
+def _s3(call: HubCall) -> Iterator[AuthorizationRequest]:
     bucket = names.policy_bucket if "-policy-" in call.parameters["Bucket"] else names.evidence_bucket
     arn = f"arn:aws:s3:::{bucket(Q, HUB, SETTINGS.home_region)}/{call.parameters['Key']}"
     if call.operation in ("GetObject", "PutObject"):
-        yield Request(f"s3:{call.operation}", arn, {})
+        yield AuthorizationRequest(f"s3:{call.operation}", arn, {})
 
 
-def _sns(call: HubCall) -> Iterator[Request]:
+def _sns(call: HubCall) -> Iterator[AuthorizationRequest]:
     if call.operation == "Publish":
-        yield Request("sns:Publish", f"arn:aws:sns:{_PLACE}:{names.topic(Q)}", {})
+        yield AuthorizationRequest("sns:Publish", f"arn:aws:sns:{_PLACE}:{names.topic(Q)}", {})
 
 
-def _organizations(call: HubCall) -> Iterator[Request]:
+def _organizations(call: HubCall) -> Iterator[AuthorizationRequest]:
     place = f"arn:aws:organizations::{SETTINGS.management}"
     named = next(iter(call.parameters.values()))
     if call.operation in ("DescribeAccount", "DescribeOrganizationalUnit", "ListParents"):
         kind = "ou" if named.startswith("ou-") else "account"
-        yield Request(f"organizations:{call.operation}", f"{place}:{kind}/{SETTINGS.organization}/{named}", {})
+        yield AuthorizationRequest(
+            f"organizations:{call.operation}", f"{place}:{kind}/{SETTINGS.organization}/{named}", {}
+        )

@@ -7,13 +7,13 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hub.simulation.world_spec import Eni, Instance, Organization, Profile, ScalingGroup, TargetGroup, User
+from hub.simulation.world_spec import Eni, Instance, OrganizationSpec, Profile, ScalingGroup, TargetGroupSpec, User
 from tests.authorization.watched import Watched, watching
 from tests.finding.findings import asff
 from tests.intake.policies import C2, TOR, policy
 from tests.intake.test_accounts import publish_directory
 from tests.release.shapes import SHAPES, Shape
-from tests.stage import INSTANCE, REGION, Stage, instance, staged
+from tests.scenario import INSTANCE, REGION, Scenario, instance, open_scenario
 
 SECOND = "i-0000000000000002"
 HOST = instance(enis=(Eni(), Eni(("db",))), volumes=2, tags={"status": "live"})
@@ -21,101 +21,101 @@ NEXT = {"finding": "b" * 32}
 DENIED = "=UnauthorizedOperation"
 
 
-def _contain(stage: Stage, seen: Watched) -> None:
+def _contain(scenario: Scenario, seen: Watched) -> None:
     del seen
-    stage.deliver(asff(C2))
+    scenario.deliver(asff(C2))
 
 
-def _release(stage: Stage, seen: Watched) -> None:
+def _release(scenario: Scenario, seen: Watched) -> None:
     seen.function = "release"
-    for incident in stage.deployment.incidents():
-        stage.deployment.release(incident.id)
+    for incident in scenario.deployment.incidents():
+        scenario.deployment.release(incident.id)
     seen.function = "intake"
 
 
-def _both(stage: Stage, seen: Watched) -> None:
-    _contain(stage, seen)
-    _release(stage, seen)
+def _both(scenario: Scenario, seen: Watched) -> None:
+    _contain(scenario, seen)
+    _release(scenario, seen)
 
 
-def _second_host(stage: Stage, seen: Watched) -> None:
+def _second_host(scenario: Scenario, seen: Watched) -> None:
     """Another host meets the group that the first one's incident recorded."""
-    stage.deliver(asff(C2))
-    stage.deliver(asff(C2, instances=[SECOND], **NEXT))
-    _release(stage, seen)
+    scenario.deliver(asff(C2))
+    scenario.deliver(asff(C2, instances=[SECOND], **NEXT))
+    _release(scenario, seen)
 
 
-def _spoilt_group(stage: Stage, seen: Watched) -> None:
+def _spoilt_group(scenario: Scenario, seen: Watched) -> None:
     """Somebody adds a rule to the recorded group, so that the next host needs another."""
-    stage.deliver(asff(C2))
-    (group,) = {each for eni in stage.host()["enis"] for each in eni["groups"]}
-    stage.visitor().authorize_security_group_ingress(
+    scenario.deliver(asff(C2))
+    (group,) = {each for eni in scenario.host()["enis"] for each in eni["groups"]}
+    scenario.other_client().authorize_security_group_ingress(
         GroupId=group,
         IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
     )
-    stage.deliver(asff(C2, instances=[SECOND], **NEXT))
-    _release(stage, seen)
+    scenario.deliver(asff(C2, instances=[SECOND], **NEXT))
+    _release(scenario, seen)
 
 
-def _attached_later(stage: Stage, seen: Watched) -> None:
+def _attached_later(scenario: Scenario, seen: Watched) -> None:
     """An interface and a volume come to the host after it was contained, and a finding with them."""
-    stage.deliver(asff(C2))
-    ec2 = stage.visitor()
+    scenario.deliver(asff(C2))
+    ec2 = scenario.other_client()
     host = ec2.describe_instances(InstanceIds=[INSTANCE])["Reservations"][0]["Instances"][0]
-    made = ec2.create_network_interface(SubnetId=host["SubnetId"], Groups=[stage.group("app")])
+    made = ec2.create_network_interface(SubnetId=host["SubnetId"], Groups=[scenario.group("app")])
     interface = made["NetworkInterface"]["NetworkInterfaceId"]
     ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=INSTANCE, DeviceIndex=5)
     volume = ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}a")["VolumeId"]
     ec2.attach_volume(VolumeId=volume, InstanceId=INSTANCE, Device="/dev/sdz")
-    stage.deliver(asff(C2, **NEXT))
-    _release(stage, seen)
+    scenario.deliver(asff(C2, **NEXT))
+    _release(scenario, seen)
 
 
-def _release_twice(*faults: str) -> Callable[[Stage, Watched], None]:
+def _release_twice(*faults: str) -> Callable[[Scenario, Watched], None]:
     """Return a path on which a release meets these faults and is asked for again without them."""
 
-    def walk(stage: Stage, seen: Watched) -> None:
-        stage.deliver(asff(C2))
-        stage.meet(*faults)
-        _release(stage, seen)
-        stage.meet()
-        _release(stage, seen)
+    def walk(scenario: Scenario, seen: Watched) -> None:
+        scenario.deliver(asff(C2))
+        scenario.inject_faults(*faults)
+        _release(scenario, seen)
+        scenario.inject_faults()
+        _release(scenario, seen)
 
     return walk
 
 
-def _prepared(shape: Shape) -> Callable[[Stage, Watched], None]:
-    def walk(stage: Stage, seen: Watched) -> None:
-        shape.prepare(stage)
-        _both(stage, seen)
+def _prepared(shape: Shape) -> Callable[[Scenario, Watched], None]:
+    def walk(scenario: Scenario, seen: Watched) -> None:
+        shape.prepare(scenario)
+        _both(scenario, seen)
 
     return walk
 
 
-def _group_gone(stage: Stage, seen: Watched) -> None:
+def _group_gone(scenario: Scenario, seen: Watched) -> None:
     """Somebody deletes a group that an interface wore, so that a release looks for those that are left."""
-    stage.deliver(asff(C2))
-    stage.visitor().delete_security_group(GroupId=stage.group("db"))
-    _release(stage, seen)
+    scenario.deliver(asff(C2))
+    scenario.other_client().delete_security_group(GroupId=scenario.group("db"))
+    _release(scenario, seen)
 
 
-def _newcomer(stage: Stage, seen: Watched) -> None:
+def _newcomer(scenario: Scenario, seen: Watched) -> None:
     """The account is too new for the directory, so that it is looked up."""
     del seen
-    publish_directory(stage, {})
-    stage.deliver(asff(C2))
+    publish_directory(scenario, {})
+    scenario.deliver(asff(C2))
 
 
-def _observe(stage: Stage, seen: Watched) -> None:
+def _observe(scenario: Scenario, seen: Watched) -> None:
     del seen
-    stage.deliver(asff(TOR))
+    scenario.deliver(asff(TOR))
 
 
 @dataclass(frozen=True)
 class Path:
     """One path. ``steps``: what policy says of the steps, as YAML; None: as the shipped policy has it."""
 
-    walk: Callable[[Stage, Watched], None] = _both
+    walk: Callable[[Scenario, Watched], None] = _both
     hosts: Sequence[Instance] = (HOST,)
     faults: Sequence[str] = ()
     steps: str | None = None
@@ -127,20 +127,20 @@ _NOBODY = "{isolate: {access: {}}}"
 _LET_IN = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
 _MEMBER = {
     "scaling_group": ScalingGroup("web", min=0, max=9, desired=2),
-    "target_groups": (TargetGroup("web", 8080),),
+    "target_groups": (TargetGroupSpec("web", 8080),),
     "profile": Profile("app-profile", "app-role"),
     "public_ip": "elastic",
 }
 
 
-_TARGET = instance(target_groups=(TargetGroup("web", 8080),))
+_TARGET = instance(target_groups=(TargetGroupSpec("web", 8080),))
 
 
-def _protected(stage: Stage, seen: Watched) -> None:
+def _protected(scenario: Scenario, seen: Watched) -> None:
     """A member that is protected from scale-in is detached, so that its protection has to be given back."""
-    scaling = stage.visitor("autoscaling")
+    scaling = scenario.other_client("autoscaling")
     scaling.set_instance_protection(InstanceIds=[INSTANCE], AutoScalingGroupName="web", ProtectedFromScaleIn=True)
-    _both(stage, seen)
+    _both(scenario, seen)
 
 
 _OF_OLD = {"status": "live", "cordon:incident": "inc-of-old"}
@@ -162,23 +162,23 @@ PATHS: Mapping[str, Path] = {
     "an account that the directory lacks": Path(_newcomer),
     "a member of a scaling group": Path(
         hosts=(instance(**_MEMBER), instance(SECOND, **_MEMBER)),
-        steps=f"{{identity: {{users: [deploy-bot]}}, capture: {{user_data: true}}, isolate: {{{_LET_IN}}}}}",
+        steps=f"{{role_denial: {{users: [deploy-bot]}}, capture: {{user_data: true}}, isolate: {{{_LET_IN}}}}}",
         users=(User("deploy-bot", "444455556666"),),
     ),
     "a member that is detached, its connections ended": Path(
         _protected,
         hosts=(instance(**_MEMBER), instance(SECOND, **_MEMBER)),
-        steps=f"{{scaling: {{leave: detach}}, isolate: {{{_LET_IN}, cut: true, expire: true, "
-        "addresses: disassociate}}",
+        steps=f"{{scaling: {{leave: detach}}, isolate: {{{_LET_IN}, network_acl: true, idle_timeout: true, "
+        "public_address: disassociate}}",
     ),
     "a target of its own accord": Path(hosts=(_TARGET, replace(_TARGET, id=SECOND)), steps="{scaling: {}}"),
     "by the opt-in role": Path(
         hosts=(instance(profile=Profile("app-profile", "app-role")),),
-        steps="{identity: {inline: true, revoke_sessions: true, profile: swap}}",
+        steps="{role_denial: {inline: true, revoke_sessions: true, instance_profile: swap}}",
         opted_in=True,
     ),
     "investigators come by SSM": Path(
-        steps="{isolate: {access: {ssm: [192.0.2.0/28]}}, identity: {ssm: exempt}}", hosts=(HOST,)
+        steps="{isolate: {access: {ssm: [192.0.2.0/28]}}, role_denial: {ssm: exempt}}", hosts=(HOST,)
     ),
     "an original group is gone": Path(_group_gone),
     "what comes later": Path(_attached_later),
@@ -206,8 +206,8 @@ def walked(name: str, bundle: bytes) -> Watched:
     path = PATHS[name]
     seen = Watched()
     own = policy(f"steps: {path.steps}\n") if path.steps is not None else bundle
-    world = {"users": tuple(path.users), "organization": Organization(identity_role=path.opted_in)}
-    staging = staged(own, *path.hosts, faults=path.faults, warm=False, **world)
-    with staging as stage, watching(stage, seen):
-        path.walk(stage, seen)
+    world = {"users": tuple(path.users), "organization": OrganizationSpec(identity_role=path.opted_in)}
+    staging = open_scenario(own, *path.hosts, faults=path.faults, warm=False, **world)
+    with staging as scenario, watching(scenario, seen):
+        path.walk(scenario, seen)
     return seen

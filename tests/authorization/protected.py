@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hub.authorization.requests import Place, Request, requests_of
+from hub.authorization.requests import AuthorizationRequest, CallPlace, requests_of
 from hub.deployment.model import Guard
 from tests.authorization.simulator import Principal
 from tests.deployment.made import settings
@@ -19,7 +19,7 @@ SETTINGS = settings(
     ),
 )
 MEMBER, HUB, MANAGEMENT = "444455556666", SETTINGS.hub, SETTINGS.management
-PLACE = Place(
+PLACE = CallPlace(
     "aws",
     MEMBER,
     "eu-west-1",
@@ -81,9 +81,9 @@ class Attempt:
 
     operation: str = ""
     parameters: Mapping[str, Any] | None = None
-    asked: tuple[Request, ...] = ()
+    asked: tuple[AuthorizationRequest, ...] = ()
 
-    def requests(self, *, locked: bool = True) -> tuple[Request, ...]:
+    def requests(self, *, locked: bool = True) -> tuple[AuthorizationRequest, ...]:
         """Return what IAM is asked, with the host's resources in an incident or in none."""
         if self.asked:
             return self.asked
@@ -92,11 +92,11 @@ class Attempt:
 
 
 def _iam(action: str, resource: str, account: str = MEMBER) -> Attempt:
-    return Attempt(asked=(Request(f"iam:{action}", f"arn:aws:iam::{account}:{resource}", {}),))
+    return Attempt(asked=(AuthorizationRequest(f"iam:{action}", f"arn:aws:iam::{account}:{resource}", {}),))
 
 
 def _asked(action: str, resource: str = "", context: Mapping[str, str | tuple[str, ...]] | None = None) -> Attempt:
-    return Attempt(asked=(Request(action, f"arn:aws:{resource}" if resource else "*", context or {}),))
+    return Attempt(asked=(AuthorizationRequest(action, f"arn:aws:{resource}" if resource else "*", context or {}),))
 
 
 def _tags(**pairs: str) -> list[dict[str, str]]:

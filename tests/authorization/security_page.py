@@ -12,7 +12,7 @@ from functions import names
 from hub.deployment.model import Guard
 from tests.authorization.deployed import HUB, SETTINGS, Deployed, Q, hub_template, member_template
 from tests.docs.pages import table
-from tests.stage import ACCOUNT
+from tests.scenario import ACCOUNT
 
 PAGE = "SECURITY.md"
 PURPOSES = (names.CONTAIN, names.RELEASE, names.IDENTITY)

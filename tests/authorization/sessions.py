@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from functions import names
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from tests.authorization.deployed import HUB, SETTINGS, Deployed, Q, member_template
 from tests.authorization.simulator import Case, Policies, Policy, Principal
 from tests.authorization.watched import MemberCall, Session
@@ -42,7 +42,7 @@ def role_policies(account: str, purpose: str) -> Policies:
 _IDS = re.compile(r"\b(acl|eipalloc|eni|sg|snap|vol|vpc)-[0-9a-f]+")
 
 
-def _alike(session: Session, request: Request) -> str:
+def _alike(session: Session, request: AuthorizationRequest) -> str:
     """Return the same for questions that differ only in ids that no policy names."""
     return _IDS.sub(r"\1", f"{session}{request}").replace(session.incident, "inc-own")
 
@@ -99,9 +99,9 @@ def assuming(
         "sts:RoleSessionName": session.name,
         **({} if given is None else {"sts:ExternalId": given}),
     }
-    questions = [Request("sts:AssumeRole", session.role, context)]
-    questions += [Request("sts:TagSession", session.role, tags)] if tags else []
-    questions += [Request("sts:SetSourceIdentity", session.role, source)] if source else []
+    questions = [AuthorizationRequest("sts:AssumeRole", session.role, context)]
+    questions += [AuthorizationRequest("sts:TagSession", session.role, tags)] if tags else []
+    questions += [AuthorizationRequest("sts:SetSourceIdentity", session.role, source)] if source else []
     role = names.hub_role(Q, caller)
     who = Principal(
         f"arn:aws:sts::{hub}:assumed-role/{role}/{names.function(Q, caller)}",

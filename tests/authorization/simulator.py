@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.authorization.requests import NOT_NAMED, Request
+from hub.authorization.requests import NOT_NAMED, AuthorizationRequest
 
 Policy = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ class Policies:
 class Case:
     """One question. ``owner``: the account of the resource, where that matters (a trust policy)."""
 
-    request: Request
+    request: AuthorizationRequest
     principal: Principal
     policies: Policies
     owner: str | None = None

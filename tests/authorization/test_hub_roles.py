@@ -12,7 +12,7 @@ import pytest
 
 from functions import names
 from functions.incident.items import CONTROL_KEY
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from hub.stacks.service_control.evidence_lock import evidence_lock
 from hub.stacks.service_control.hub_guard import hub_guard
 from tests.authorization.deployed import HUB, SETTINGS, Deployed, Q, hub_template
@@ -21,7 +21,7 @@ from tests.authorization.paths import PATHS, walked
 from tests.authorization.sessions import ANYTHING, assuming
 from tests.authorization.simulator import Case, Policies, Policy, Principal, simulate
 from tests.authorization.watched import HubCall, Session
-from tests.stage import ACCOUNT
+from tests.scenario import ACCOUNT
 
 FUNCTIONS = {"intake": "contain", "release": "release"}
 """Function -> the member role that it assumes."""
@@ -146,7 +146,7 @@ def test_a_function_can_neither_switch_itself_on_nor_choose_its_policy(function:
     table = f"arn:aws:dynamodb:{SETTINGS.home_region}:{HUB}:table/{names.table(Q)}"
     who, policies = _principal(function), Policies(identity=_role(function))
     writes = [
-        Case(Request(f"dynamodb:{action}", table, {"dynamodb:LeadingKeys": (pk,)}), who, policies)
+        Case(AuthorizationRequest(f"dynamodb:{action}", table, {"dynamodb:LeadingKeys": (pk,)}), who, policies)
         for action in ("PutItem", "UpdateItem")
         for pk in (CONTROL_KEY["pk"], "incident#inc-1")
     ]
@@ -159,7 +159,9 @@ def test_a_function_can_neither_switch_itself_on_nor_choose_its_policy(function:
         "iam:PutRolePolicy": f"arn:aws:iam::{HUB}:role/{Q}/{names.hub_role(Q, function)}",
         "sts:AssumeRole": f"arn:aws:iam::{ACCOUNT}:role/administrator",
     }
-    assert not any(simulate([Case(Request(action, arn, {}), who, policies) for action, arn in others.items()]))
+    assert not any(
+        simulate([Case(AuthorizationRequest(action, arn, {}), who, policies) for action, arn in others.items()])
+    )
 
 
 INTRUDERS: Mapping[str, Mapping[str, Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.steps.grant import Grant
+from functions.grants import Grant
 from functions.steps.registry import contain_grants, identity_grants, release_grants
 from hub.stacks.service_control.evidence_lock import evidence_lock
 from hub.stacks.service_control.hub_guard import hub_guard
@@ -17,7 +17,7 @@ from tests.authorization.deployed import HUB, Deployed, Q, hub_template, member_
 from tests.authorization.protected import SETTINGS
 from tests.authorization.sessions import MEMBERS
 from tests.authorization.simulator import Policy
-from tests.stage import ACCOUNT
+from tests.scenario import ACCOUNT
 
 OPERATORS = {
     "ArnEquals",

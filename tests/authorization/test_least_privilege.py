@@ -12,7 +12,7 @@ import pytest
 
 from functions import names
 from functions.aws.roles import session_policy
-from functions.steps.grant import Grant
+from functions.grants import Grant
 from functions.steps.registry import (
     contain_actions,
     contain_grants,
@@ -21,7 +21,7 @@ from functions.steps.registry import (
     release_actions,
     release_grants,
 )
-from hub.authorization.requests import Place, Request, requests_of
+from hub.authorization.requests import AuthorizationRequest, CallPlace, requests_of
 from hub.stacks.service_control.evidence_lock import evidence_lock
 from member_stacks.document import document, documents, statements_of
 from tests.authorization.deployed import SETTINGS, Deployed, Q, member_template
@@ -30,7 +30,7 @@ from tests.authorization.paths import PATHS, walked
 from tests.authorization.sessions import ANYTHING, MEMBERS, cases, member, role_policies, without_identity
 from tests.authorization.simulator import Case, Policies, Policy, simulate
 from tests.authorization.watched import MemberCall, Session
-from tests.stage import ACCOUNT, REGION, TARGET
+from tests.scenario import ACCOUNT, REGION, TARGET
 
 GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "contain": tuple(needed.grant for needed in contain_grants()),
@@ -99,7 +99,7 @@ def _spellings(case: Case) -> Iterator[Case]:
 
 
 def test_what_a_shared_vpc_has_of_its_owner_is_allowed() -> None:
-    place = Place("aws", ACCOUNT, REGION, owner={"vpc-shared": "999900001111", "sg-shared": "999900001111"}.get)
+    place = CallPlace("aws", ACCOUNT, REGION, owner={"vpc-shared": "999900001111", "sg-shared": "999900001111"}.get)
     tags = [{"Key": key, "Value": value} for key, value in OURS.items()]
     made = {"VpcId": "vpc-shared", "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]}
     back = {"NetworkInterfaceId": "eni-x", "Groups": ["sg-shared"]}
@@ -122,7 +122,7 @@ def _kept() -> dict[tuple[str, int], tuple[Policy, ...]]:
     }
 
 
-def _concerns(grant: Grant, request: Request) -> bool:
+def _concerns(grant: Grant, request: AuthorizationRequest) -> bool:
     kind = request.resource if request.resource == "*" else request.resource.split(":")[5].split("/")[0]
     return (request.action, kind) == (grant.action, grant.kind)
 
@@ -178,7 +178,7 @@ def _session(purpose: str, *, changing: bool = True) -> Session:
     )
 
 
-def _of(purpose: str, requests: Sequence[Request], *, changing: bool = True) -> list[Case]:
+def _of(purpose: str, requests: Sequence[AuthorizationRequest], *, changing: bool = True) -> list[Case]:
     session = _session(purpose, changing=changing)
     policies = replace(role_policies(ACCOUNT, purpose), session=session.policy)
     return [Case(request, member(session), policies) for request in requests]
@@ -202,16 +202,16 @@ def test_an_observing_session_changes_nothing() -> None:
     assert _may("contain", ALLOWED["contain"], changing=False) == dict.fromkeys(ALLOWED["contain"], False)
 
 
-DENIALS: Mapping[str, Request] = {
-    "NoOtherRegion": Request("ec2:DescribeInstances", "*", {"aws:RequestedRegion": "ap-south-1"}),
-    "NothingOfItsOwn": Request("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{Q}/{Q}-contain", {}),
-    "NoFurtherRole": Request("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/administrator", {}),
-    "EvidenceToNobodyElse": Request(
+DENIALS: Mapping[str, AuthorizationRequest] = {
+    "NoOtherRegion": AuthorizationRequest("ec2:DescribeInstances", "*", {"aws:RequestedRegion": "ap-south-1"}),
+    "NothingOfItsOwn": AuthorizationRequest("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/{Q}/{Q}-contain", {}),
+    "NoFurtherRole": AuthorizationRequest("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/administrator", {}),
+    "EvidenceToNobodyElse": AuthorizationRequest(
         "ec2:ModifySnapshotAttribute",
         "arn:aws:ec2:eu-west-1::snapshot/snap-x",
         {"aws:RequestedRegion": REGION, "ec2:Add/userId": ("999900001111",)},
     ),
-    "EvidenceToNoGroup": Request(
+    "EvidenceToNoGroup": AuthorizationRequest(
         "ec2:ModifySnapshotAttribute",
         "arn:aws:ec2:eu-west-1::snapshot/snap-x",
         {"aws:RequestedRegion": REGION, "ec2:Add/group": ("all",)},

@@ -11,7 +11,7 @@ import aws_cdk as cdk
 import pytest
 
 from functions import names
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from hub.deployment.model import DeploymentSettings
 from hub.stacks.forwarder import ForwarderStack
 from hub.stacks.service_control.hub_guard import hub_guard
@@ -54,7 +54,7 @@ def _forwarder(settings: DeploymentSettings, region: str) -> Mapping[str, Any]:
     return template
 
 
-def _asked(settings: DeploymentSettings) -> list[Request]:
+def _asked(settings: DeploymentSettings) -> list[AuthorizationRequest]:
     templates = {"eu-west-1": hub_template(settings), "us-east-1": _forwarder(settings, "us-east-1")}
     found = [
         PLACED[resource["Type"]](resource["Properties"], f"{region}:{HUB}")
@@ -67,10 +67,10 @@ def _asked(settings: DeploymentSettings) -> list[Request]:
         ("cloudformation:UpdateStack", f"cloudformation:eu-west-1:{HUB}:stack/{settings.qualifier}-{each}/0a1b")
         for each in stacks
     ]
-    return [Request(action, f"arn:aws:{arn}", {}) for action, arn in found]
+    return [AuthorizationRequest(action, f"arn:aws:{arn}", {}) for action, arn in found]
 
 
-def _allowed(requests: list[Request]) -> list[bool]:
+def _allowed(requests: list[AuthorizationRequest]) -> list[bool]:
     under = Policies(identity=(ANYTHING,), guards=((ANYTHING, hub_guard(SETTINGS)),))
     return simulate([Case(each, principal(HUB_PEOPLE["administrator"], HUB), under) for each in requests])
 

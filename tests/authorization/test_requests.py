@@ -13,11 +13,11 @@ import pytest
 
 from hub.authorization.elsewhere import ELSEWHERE, IAM_PREFIXES, KEYS, PATTERNS
 from hub.authorization.involved import ATTRIBUTES, ID_PREFIXES, INVOLVED
-from hub.authorization.requests import Place, Request, UnknownOperationError, requests_of
+from hub.authorization.requests import AuthorizationRequest, CallPlace, UnknownOperationError, requests_of
 from tests.authorization import reference
 from tests.authorization.golden import same_as_golden
 
-PLACE = Place(
+PLACE = CallPlace(
     "aws",
     "111122223333",
     "eu-west-1",
@@ -124,7 +124,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], str]] =
 }
 
 
-def _asked(operation: str, parameters: dict[str, Any], service: str = "ec2") -> tuple[Request, ...]:
+def _asked(operation: str, parameters: dict[str, Any], service: str = "ec2") -> tuple[AuthorizationRequest, ...]:
     return requests_of(operation, parameters, PLACE, lambda name: TAGS.get(name, {}), service)
 
 
@@ -211,7 +211,9 @@ def test_what_is_not_known_is_an_error() -> None:
 
 
 def test_another_partition() -> None:
-    asked = requests_of("DeleteSnapshot", {"SnapshotId": "snap-x"}, Place("aws-cn", "1", "cn-north-1"), lambda _: {})
+    asked = requests_of(
+        "DeleteSnapshot", {"SnapshotId": "snap-x"}, CallPlace("aws-cn", "1", "cn-north-1"), lambda _: {}
+    )
     assert [each.resource for each in asked] == ["arn:aws-cn:ec2:cn-north-1::snapshot/snap-x"]
 
 

@@ -12,8 +12,8 @@ from functools import cache
 from typing import cast
 
 from functions import names
+from functions.grants import Grant, reading
 from functions.policy.model import Rule
-from functions.steps.grant import Grant, reading
 from functions.steps.registry import STEPS
 from functions.steps.step import Step
 from hub.deployment.read import read_settings
@@ -37,7 +37,7 @@ from tests.authorization.security_page import (
     rows,
 )
 from tests.docs.pages import ROOT, words
-from tests.stage import ACCOUNT
+from tests.scenario import ACCOUNT
 
 # The member roles
 

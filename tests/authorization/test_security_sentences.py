@@ -12,11 +12,11 @@ import pytest
 
 from functions import names
 from functions.aws.roles import SESSION_SECONDS, session_policy
+from functions.grants import OF_SESSION, Grant, reading
 from functions.incident.items import CONTROL_KEY
 from functions.intake.case import assume
-from functions.intake.hub import Hub
 from functions.policy.model import Mode
-from functions.steps.grant import OF_SESSION, Grant, reading
+from functions.services import Services
 from functions.steps.registry import contain_grants, identity_grants, release_grants
 from hub.policy.reader import parse
 from hub.policy.shape import OrganizationLayer, check
@@ -35,7 +35,7 @@ from tests.authorization.security_page import (
     listed,
 )
 from tests.docs.pages import text
-from tests.stage import ACCOUNT, TARGET
+from tests.scenario import ACCOUNT, TARGET
 
 
 def grants(needed: Callable[[], Any]) -> list[Grant]:
@@ -66,7 +66,7 @@ def by_mode(mode: Mode) -> set[str]:
             assert purpose == names.CONTAIN
             asked.extend(actions)
 
-    assume(cast("Hub", Asked()), TARGET, "inc-1kjq1eaw0-k57547jg", mode)
+    assume(cast("Services", Asked()), TARGET, "inc-1kjq1eaw0-k57547jg", mode)
     return set(asked)
 
 

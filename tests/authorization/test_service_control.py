@@ -18,7 +18,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from hub.deployment.model import Guard
 from hub.stacks.guard import GuardStack
 from hub.stacks.service_control.evidence_lock import evidence_lock
@@ -158,7 +158,7 @@ def test_what_the_settings_let_past_nobody_can_make(pattern: str, setting: str) 
     resource = pattern.replace("arn:*", "arn:aws").replace("::*", f"::{HUB}").replace("*", "x")
     user = ":user/" in pattern
     asked = [
-        Request(f"iam:{action}", resource, {})
+        AuthorizationRequest(f"iam:{action}", resource, {})
         for action in (
             ("CreateUser", "CreateAccessKey", "CreateLoginProfile", "UpdateLoginProfile", "PutUserPolicy")
             if user
@@ -231,12 +231,14 @@ def test_what_is_left_unlocked_is_known() -> None:
 def _on(action: str, kind: str, who: Principal, tags: Mapping[str, str]) -> Case:
     account = "" if kind == "snapshot" else MEMBER
     context = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
-    return Case(Request(action, f"arn:aws:ec2:eu-west-1:{account}:{kind}/x-host", context), who, IN_MEMBERS)
+    return Case(
+        AuthorizationRequest(action, f"arn:aws:ec2:eu-west-1:{account}:{kind}/x-host", context), who, IN_MEMBERS
+    )
 
 
 @pytest.mark.parametrize("partition", ["aws-us-gov", "aws-cn"])
 def test_other_partitions(partition: str) -> None:
-    request = Request(
+    request = AuthorizationRequest(
         "ec2:StopInstances",
         f"arn:{partition}:ec2:x-1:{MEMBER}:instance/i-host",
         {f"aws:ResourceTag/{key}": value for key, value in INCIDENT.items()},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from tests.authorization.simulator import Case, Policies, Principal, SimulatorError, simulate
 
 INSTANCE = "arn:aws:ec2:eu-west-1:444455556666:instance/i-1"
@@ -25,12 +25,12 @@ def statement(effect: str = "Allow", action: str = "ec2:StopInstances", **furthe
 ANYTHING = statement(action="*")
 OTHER = statement(action="ec2:StartInstances")
 STOP = Case(
-    Request("ec2:StopInstances", INSTANCE, {"aws:ResourceTag/status": "isolated"}),
+    AuthorizationRequest("ec2:StopInstances", INSTANCE, {"aws:ResourceTag/status": "isolated"}),
     Principal("arn:aws:sts::444455556666:assumed-role/cordon-contain/inc-1"),
     Policies(identity=(statement(),)),
 )
 ASSUME = Case(
-    Request("sts:AssumeRole", ROLE, {"sts:ExternalId": "cordon-444455556666"}),
+    AuthorizationRequest("sts:AssumeRole", ROLE, {"sts:ExternalId": "cordon-444455556666"}),
     Principal("arn:aws:sts::111122223333:assumed-role/cordon-hub-intake/cordon-intake"),
     Policies(identity=(statement(action="sts:AssumeRole"),)),
     owner="444455556666",

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.authorization.places import motos_iam, place_of, tags_of
-from hub.authorization.requests import Request, requests_of
+from hub.authorization.requests import AuthorizationRequest, requests_of
 from hub.simulation.callers import scope
-from tests.stage import Stage
+from tests.scenario import Scenario
 
 _KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
 
@@ -42,7 +42,7 @@ class MemberCall:
 
     session: Session
     operation: str
-    requests: tuple[Request, ...]
+    requests: tuple[AuthorizationRequest, ...]
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Watched:
 
 
 @contextmanager
-def watching(stage: Stage, seen: Watched) -> Iterator[Watched]:
-    """Note every call that the stage's product makes."""
-    transport: Any = stage.simulation.transport
+def watching(scenario: Scenario, seen: Watched) -> Iterator[Watched]:
+    """Note every call that the scenario's product makes."""
+    transport: Any = scenario.simulation.transport
     perform = transport._perform  # noqa: SLF001 — the one place where call and signature are known
 
     def watched(delivery: Any, sent: Any, request: Any) -> Any:

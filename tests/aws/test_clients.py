@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutErro
 from functions.aws.clients import NOT_REPEATABLE, Clients
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.steps.registry import contain_actions
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding import findings
-from tests.stage import ACCOUNT, INSTANCE, REGION, TARGET, Stage
+from tests.scenario import ACCOUNT, INSTANCE, REGION, TARGET, Scenario
 
 OTHER = "555566667777"
 KEYS = MemberCredentials("ASIAEXAMPLEEXAMPLE11", "secret", "token")
@@ -28,8 +28,8 @@ def clients() -> Clients:
     return Clients(session, REGION)
 
 
-def as_member(stage: Stage, account: str = ACCOUNT) -> MemberCredentials:
-    keys = stage.simulation.session_in(account).get_credentials()
+def as_member(scenario: Scenario, account: str = ACCOUNT) -> MemberCredentials:
+    keys = scenario.simulation.session_in(account).get_credentials()
     assert keys is not None
     return MemberCredentials(keys.access_key, keys.secret_key, str(keys.token))
 
@@ -74,12 +74,12 @@ def test_outside_an_incident_no_member_is_called() -> None:
         clients().member("sts", REGION).get_caller_identity()
 
 
-def test_incidents_side_by_side_keep_their_own_keys(simulated: Simulated) -> None:
-    stage = simulated(warm=False)
-    client, pool = stage.hub().clients.member("sts", REGION), stage.simulation.runtime().pool
+def test_incidents_side_by_side_keep_their_own_keys(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False)
+    client, pool = scenario.services().clients.member("sts", REGION), scenario.simulation.runtime().pool
 
     def who(account: str) -> str:
-        MEMBER_CREDENTIALS.set(as_member(stage, account))
+        MEMBER_CREDENTIALS.set(as_member(scenario, account))
         answers = pool.all([lambda: str(client.get_caller_identity()["Account"])] * 3)
         assert len(set(answers)) == 1
         return answers[0]
@@ -94,18 +94,18 @@ def test_keys_are_never_shown() -> None:
     assert "secret" not in f"{KEYS}"
 
 
-def _set(stage: Stage, ec2: Any) -> Callable[[], Any]:
-    del stage
+def _set(scenario: Scenario, ec2: Any) -> Callable[[], Any]:
+    del scenario
     return lambda: ec2.create_snapshots(InstanceSpecification={"InstanceId": INSTANCE})
 
 
-def _single(stage: Stage, ec2: Any) -> Callable[[], Any]:
-    volume = stage.host()["volumes"][0]["id"]
+def _single(scenario: Scenario, ec2: Any) -> Callable[[], Any]:
+    volume = scenario.host()["volumes"][0]["id"]
     return lambda: ec2.create_snapshot(VolumeId=volume)
 
 
-def _group(stage: Stage, ec2: Any) -> Callable[[], Any]:
-    vpc = stage.simulation.world()["security_groups"][0]["vpc"]
+def _group(scenario: Scenario, ec2: Any) -> Callable[[], Any]:
+    vpc = scenario.simulation.world()["security_groups"][0]["vpc"]
     return lambda: ec2.create_security_group(GroupName="made", Description="made", VpcId=vpc)
 
 
@@ -121,28 +121,28 @@ FAULTS = {
 
 @pytest.mark.parametrize("operation", NOT_REPEATED)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_has_no_token_is_tried_once(simulated: Simulated, operation: str, fault: str) -> None:
-    stage = simulated(faults=[f"ec2:{operation}={fault}*1"], warm=False)
-    act = NOT_REPEATED[operation](stage, stage.hub().clients.member("ec2", REGION))
-    MEMBER_CREDENTIALS.set(as_member(stage))
-    before = stage.simulation.world()
-    with stage.simulation.delivering(1), pytest.raises(FAULTS[fault]):
+def test_what_has_no_token_is_tried_once(new_scenario: NewScenario, operation: str, fault: str) -> None:
+    scenario = new_scenario(faults=[f"ec2:{operation}={fault}*1"], warm=False)
+    act = NOT_REPEATED[operation](scenario, scenario.services().clients.member("ec2", REGION))
+    MEMBER_CREDENTIALS.set(as_member(scenario))
+    before = scenario.simulation.world()
+    with scenario.simulation.delivering(1), pytest.raises(FAULTS[fault]):
         act()
-    assert len(stage.calls(operation)) == 1
-    world = stage.simulation.world()
+    assert len(scenario.calls(operation)) == 1
+    world = scenario.simulation.world()
     made = [len(world[kind]) - len(before[kind]) for kind in ("snapshots", "security_groups")]
     assert sum(made) == (1 if fault == "timeout-after" else 0)
     if fault != "timeout-after":
         assert act()  # and without a fault it works
 
 
-def test_what_can_be_repeated_is(simulated: Simulated) -> None:
-    stage = simulated(faults=["ec2:DescribeInstances=InternalError*3"], warm=False)
-    client = stage.hub().clients.member("ec2", REGION)
-    MEMBER_CREDENTIALS.set(as_member(stage))
-    with stage.simulation.delivering(1):
+def test_what_can_be_repeated_is(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["ec2:DescribeInstances=InternalError*3"], warm=False)
+    client = scenario.services().clients.member("ec2", REGION)
+    MEMBER_CREDENTIALS.set(as_member(scenario))
+    with scenario.simulation.delivering(1):
         assert client.describe_instances()["Reservations"]
-    assert [call["error"] for call in stage.calls()] == [*["InternalError"] * 3, None]
+    assert [call["error"] for call in scenario.calls()] == [*["InternalError"] * 3, None]
 
 
 REPEATABLE = {"CreateNetworkAclEntry", "CreateTags"}
@@ -159,9 +159,9 @@ def test_the_list_of_what_is_not_repeated_is_whole() -> None:
             assert bool(tokens) != (operation in NOT_REPEATABLE["ec2"]), operation
 
 
-def test_one_time_out_after_the_effect_makes_one_snapshot_set(simulated: Simulated) -> None:
-    stage = simulated(faults=["ec2:CreateSnapshots=timeout-after"])
-    (result,) = stage.deliver(findings.asff())
+def test_one_time_out_after_the_effect_makes_one_snapshot_set(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["ec2:CreateSnapshots=timeout-after"])
+    (result,) = scenario.deliver(findings.asff())
     assert result.targets[0].target == TARGET
-    assert len(stage.simulation.world()["snapshots"]) == 1
-    assert len(stage.calls("CreateSnapshots")) == 1
+    assert len(scenario.simulation.world()["snapshots"]) == 1
+    assert len(scenario.calls("CreateSnapshots")) == 1

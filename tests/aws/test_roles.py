@@ -12,12 +12,12 @@ import pytest
 
 from functions.aws.roles import SESSION_SECONDS, assume, session_policy
 from functions.finding.model import Target
+from functions.grants import reading
 from functions.settings import Settings
-from functions.steps.grant import reading
 from functions.steps.registry import contain_actions, identity_actions, release_actions
 from hub.simulation.names import Names
-from hub.simulation.world_spec import Organization
-from tests.stage import TARGET
+from hub.simulation.world_spec import OrganizationSpec
+from tests.scenario import TARGET
 
 POLICY_LIMIT = 2048
 """Characters that a session policy may have (STS AssumeRole)."""
@@ -119,7 +119,7 @@ def test_the_session_carries_the_incident() -> None:
             sent.update(parameters)
             return {"Credentials": {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}}
 
-    settings = Settings.from_env(Names(Organization()).environ())
+    settings = Settings.from_env(Names(OrganizationSpec()).environ())
     keys = assume(Sts(), settings, TARGET, "inc-1", purpose="release", actions=SETS["release"])
     assert (keys.access_key, keys.secret_key, keys.token) == ("a", "b", "c")
     assert json.loads(sent.pop("Policy"))

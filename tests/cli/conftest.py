@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration, played once for all tests that look at it."""
+"""The demonstration, run once for all tests that look at it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from hub.cli.demo import Shown, show
-from hub.cli.logs import logs
+from hub.cli.commands.demo import FinishedDemo, run_demo
+from hub.cli.invocation.logs import logs
 from hub.policy.compile import compile_config
 from tests.cli.running import CONFIG
 
@@ -21,8 +21,8 @@ from tests.cli.running import CONFIG
 class Demonstration:
     """What ``cordon demo`` tells and what it prints with ``--json``; ``seconds``: how long all of it took."""
 
-    shown: Shown
-    story: str
+    shown: FinishedDemo
+    report: str
     document: dict[str, Any]
     seconds: float
 
@@ -31,6 +31,6 @@ class Demonstration:
 def demonstration() -> Demonstration:
     began, stream = time.monotonic(), io.StringIO()
     with logs(shown=False):
-        shown = show(compile_config(CONFIG), CONFIG, stream)
+        shown = run_demo(compile_config(CONFIG), CONFIG, stream)
     document = json.loads(json.dumps(shown.document()))
     return Demonstration(shown, stream.getvalue(), document, time.monotonic() - began)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hub.cli import demo as command
-from hub.demo import scenes
-from hub.demo.checks import Check, check_scene
-from hub.demo.play import Played
-from hub.demo.scenes import SCENES, Handover, Scene, world
+from hub.cli.commands import demo as command
+from hub.demo import scenarios
+from hub.demo.checks import Check, check_scenario
+from hub.demo.demonstration import ScenarioResult
+from hub.demo.scenarios import SCENARIOS, DemoScenario, Handover, world
 from tests.cli.conftest import Demonstration
 from tests.cli.contract import problems
 from tests.cli.running import CONFIG, cordon, document_of
@@ -23,10 +23,10 @@ AT_MOST_SECONDS = 30 if "PYTEST_XDIST_WORKER" in os.environ else 15
 
 
 def test_everything_comes_as_it_should(demonstration: Demonstration) -> None:
-    assert [check for check in demonstration.document["checks"] if not check["held"]] == []
-    assert demonstration.document["held"]
-    assert {check["scene"] for check in demonstration.document["checks"]} == {
-        *(scene.name for scene in SCENES),
+    assert [check for check in demonstration.document["checks"] if not check["passed"]] == []
+    assert demonstration.document["passed"]
+    assert {check["scenario"] for check in demonstration.document["checks"]} == {
+        *(scenario.name for scenario in SCENARIOS),
         "release",
     }
 
@@ -65,8 +65,8 @@ def test_three_incidents_in_two_accounts(demonstration: Demonstration) -> None:
     }
 
 
-def test_the_story_is_told_to_its_end(demonstration: Demonstration) -> None:
-    told = demonstration.story
+def test_the_report_is_complete(demonstration: Demonstration) -> None:
+    told = demonstration.report
 
     assert "\x1b" not in told
     assert all(len(line) <= 80 for line in told.splitlines())
@@ -77,22 +77,24 @@ def test_the_story_is_told_to_its_end(demonstration: Demonstration) -> None:
         assert words in told
 
 
-@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("passed", [True, False])
 def test_the_exit_code_tells_whether_it_held(
-    demonstration: Demonstration, monkeypatch: pytest.MonkeyPatch, held: bool
+    demonstration: Demonstration, monkeypatch: pytest.MonkeyPatch, passed: bool
 ) -> None:
-    checks = [Check("contain", "everything", held=held)]
-    monkeypatch.setattr(command, "show", lambda *_: replace(demonstration.shown, checks=checks))
+    checks = [Check("contain", "everything", passed=passed)]
+    monkeypatch.setattr(command, "run_demo", lambda *_: replace(demonstration.shown, checks=checks))
 
-    assert cordon("demo", "--config", CONFIG).exit_code == (0 if held else 1)
+    assert cordon("demo", "--config", CONFIG).exit_code == (0 if passed else 1)
 
 
 @pytest.fixture
-def forgery_told_as_containment(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Replace the demonstration by a scene that expects what does not come."""
-    scene = Scene("contain", "A forged finding", "It is expected to act.", scenes.API, (Handover("forged.json"),))
-    monkeypatch.setattr(scenes, "SCENES", (scene,))
-    return scene
+def forgery_told_as_containment(monkeypatch: pytest.MonkeyPatch) -> DemoScenario:
+    """Replace the demonstration by a scenario that expects what does not come."""
+    scenario = DemoScenario(
+        "contain", "A forged finding", "It is expected to act.", scenarios.API, (Handover("forged.json"),)
+    )
+    monkeypatch.setattr(scenarios, "SCENARIOS", (scenario,))
+    return scenario
 
 
 @pytest.mark.usefixtures("forgery_told_as_containment")
@@ -103,21 +105,23 @@ def test_what_does_not_come_is_told_and_fails() -> None:
     assert (told.exit_code, told.stderr) == (1, "")
     assert "contain: every delivery ended as acted (found: rejected)" in told.stdout
     assert "release: the incident is released (found: no incident)" in " ".join(told.stdout.split())
-    assert not document["held"]
+    assert not document["passed"]
 
 
 def test_a_world_that_was_touched_is_noticed() -> None:
     before: dict[str, Any] = {"instances": [], "security_groups": [], "snapshots": []}
-    after = {**before, "snapshots": [{"account": scenes.API.account, "volume": "vol-1", "tags": {}}]}
-    played = Played(SCENES[2], (), (), before, after)
+    after = {**before, "snapshots": [{"account": scenarios.API.account, "volume": "vol-1", "tags": {}}]}
+    result = ScenarioResult(SCENARIOS[2], (), (), before, after)
 
-    assert [check.what for check in check_scene(played) if not check.held] == ["nothing in any account was changed"]
+    assert [check.what for check in check_scenario(result) if not check.passed] == [
+        "nothing in any account was changed"
+    ]
 
 
 def test_every_host_of_a_scene_is_in_the_world() -> None:
     hosts = {(each.account, each.region, each.id) for each in world().instances}
 
-    assert {(scene.host.account, scene.host.region, scene.host.instance) for scene in SCENES} <= hosts
+    assert {(scenario.host.account, scenario.host.region, scenario.host.instance) for scenario in SCENARIOS} <= hosts
 
 
 def test_without_a_policy_in_the_folder_the_shipped_one_is_shown(

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.incident.model import PlannedCall
-from hub.cli.plain import plain
-from hub.cli.planned import in_words
-from hub.cli.request import Wishes, request_of
-from hub.cli.screen import Screen
-from hub.cli.story import tell
+from hub.cli.invocation.simulation_request import SimulationArguments, simulation_request
+from hub.cli.report.planned_calls import in_words
+from hub.cli.report.printable import printable
+from hub.cli.report.simulation_report import print_report
+from hub.cli.report.terminal import Terminal
 from hub.simulation.run import Ended, run
 from tests.cli.running import C2, CONFIG, simulate
 
@@ -42,7 +42,7 @@ SHOWN = (
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Terminal(io.StringIO):
+class FakeTerminal(io.StringIO):
     """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
@@ -66,27 +66,27 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def ended(files: tuple[Path, Path]) -> Ended:
     finding, world = files
-    return run(request_of(Wishes([str(finding)], CONFIG, world), then_release=True))
+    return run(simulation_request(SimulationArguments([str(finding)], CONFIG, world), then_release=True))
 
 
 @pytest.fixture
 def told(ended: Ended, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The story, on a stream of the kind that the test names."""
+    """The report, on a stream of the kind that the test names."""
     for name, value in {"NO_COLOR": None, "TERM": "xterm-256color", "COLUMNS": "200", **request.param[1]}.items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
     stream = request.param[0]()
-    tell(ended, CONFIG, Screen(stream))
+    print_report(ended, CONFIG, Terminal(stream))
     text: str = stream.getvalue()
     return text
 
 
 PLAIN: list[tuple[type[io.StringIO], dict[str, str]]] = [
     (io.StringIO, {}),
-    (Terminal, {"NO_COLOR": "1"}),
-    (Terminal, {"TERM": "dumb"}),
+    (FakeTerminal, {"NO_COLOR": "1"}),
+    (FakeTerminal, {"TERM": "dumb"}),
 ]
 
 
@@ -96,7 +96,7 @@ def test_plain_text_has_nothing_that_a_terminal_acts_on(told: str) -> None:
     assert {part for part in SHOWN if part not in told} == set()
 
 
-@pytest.mark.parametrize("told", [(Terminal, {})], ids=["terminal"], indirect=True)
+@pytest.mark.parametrize("told", [(FakeTerminal, {})], ids=["terminal"], indirect=True)
 def test_a_terminal_gets_our_colours_and_no_others(told: str) -> None:
     without = COLOUR.sub("", told)
 
@@ -137,19 +137,19 @@ def test_a_document_is_ascii(files: tuple[Path, Path]) -> None:
 def test_a_stream_without_unicode_is_no_reason_to_fail(ended: Ended) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
-    tell(ended, CONFIG, Screen(stream))
+    print_report(ended, CONFIG, Terminal(stream))
 
     assert b"caf\\xe9" in raw.getvalue()
 
 
 @given(st.text())
 def test_plain_text_is_printable(text: str) -> None:
-    assert plain(text).isprintable()
+    assert printable(text).isprintable()
 
 
 @given(st.text(st.characters(categories=("L", "N"))))
 def test_plain_text_leaves_what_is_printable(text: str) -> None:
-    assert plain(text) == text
+    assert printable(text) == text
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.containment.baseline import merge, section_of
-from functions.steps.isolate import RESTORED_UNKNOWN
-from tests.conftest import Simulated
+from functions.steps.network.isolate import RESTORED_UNKNOWN
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
-from tests.stage import Stage
+from tests.scenario import Scenario
 from tests.steps.test_odd_answers import attach
 
 DNS = "Trojan:EC2/DNSDataExfiltration"
@@ -28,10 +28,10 @@ SECTIONS = st.fixed_dictionaries(
 )
 
 
-@given(section=SECTIONS, further=SECTIONS)
-def test_what_was_written_first_always_stays(section: dict[str, Any], further: dict[str, Any]) -> None:
-    merged = merge(section, further)
-    assert set(merged) == set(section) | set(further)
+@given(section=SECTIONS, addition=SECTIONS)
+def test_what_was_written_first_always_stays(section: dict[str, Any], addition: dict[str, Any]) -> None:
+    merged = merge(section, addition)
+    assert set(merged) == set(section) | set(addition)
     for key, value in section.items():
         if isinstance(value, dict):
             assert value.items() <= merged[key].items()
@@ -39,7 +39,7 @@ def test_what_was_written_first_always_stays(section: dict[str, Any], further: d
             assert merged[key][: len(value)] == value
         else:
             assert merged[key] == value
-    assert merge(merged, further) == merged
+    assert merge(merged, addition) == merged
 
 
 def test_a_step_without_a_section_has_none() -> None:
@@ -47,37 +47,37 @@ def test_a_step_without_a_section_has_none() -> None:
     assert section_of({"isolate": {"a": {"x": 1}}, "isolate#b": {"a": {"y": 2}}}, "isolate") == {"a": {"x": 1, "y": 2}}
 
 
-def groups(stage: Stage) -> dict[str, list[str]]:
-    return {eni["id"]: eni["groups"] for eni in stage.host()["enis"]}
+def groups(scenario: Scenario) -> dict[str, list[str]]:
+    return {eni["id"]: eni["groups"] for eni in scenario.host()["enis"]}
 
 
-def test_an_interface_attached_later_is_isolated_and_released(simulated: Simulated) -> None:
-    stage = simulated()
-    stage.deliver(asff(DNS))
-    (quarantine,) = {group for worn in groups(stage).values() for group in worn}
-    before = stage.incident.baseline["isolate"]
-    new = attach(stage)
-    app = stage.group("app")
-    assert groups(stage)[new] == [app]
-    stage.deliver(asff(DNS, finding="b" * 32))
-    assert set(map(tuple, groups(stage).values())) == {(quarantine,)}
-    incident = stage.incident
+def test_an_interface_attached_later_is_isolated_and_released(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    scenario.deliver(asff(DNS))
+    (quarantine,) = {group for worn in groups(scenario).values() for group in worn}
+    before = scenario.incident.baseline["isolate"]
+    new = attach(scenario)
+    app = scenario.group("app")
+    assert groups(scenario)[new] == [app]
+    scenario.deliver(asff(DNS, finding="b" * 32))
+    assert set(map(tuple, groups(scenario).values())) == {(quarantine,)}
+    incident = scenario.incident
     assert incident.baseline["isolate"] == before
     assert incident.baseline[f"isolate#{new}"] == {"interfaces": {new: [app]}}
     assert {step.outcome.value for step in incident.steps} == {"done", "skipped"}
-    stage.deployment.release(incident.id)
-    assert set(map(tuple, groups(stage).values())) == {(app,)}
-    assert stage.incident.state == "released"
+    scenario.deployment.release(incident.id)
+    assert set(map(tuple, groups(scenario).values())) == {(app,)}
+    assert scenario.incident.state == "released"
 
 
-def test_an_interface_attached_with_the_quarantine_group_on_is_named_at_release(simulated: Simulated) -> None:
+def test_an_interface_attached_with_the_quarantine_group_on_is_named_at_release(new_scenario: NewScenario) -> None:
     """Kubernetes' network plug-in gives a new interface the groups of the first one."""
-    stage = simulated()
-    stage.deliver(asff(DNS))
-    (quarantine,) = {group for worn in groups(stage).values() for group in worn}
-    new = attach(stage)
-    stage.visitor().modify_network_interface_attribute(NetworkInterfaceId=new, Groups=[quarantine])
-    stage.deliver(asff(DNS, finding="b" * 32))
-    stage.deployment.release(stage.incident.id)
-    (item,) = [each for each in stage.incident.release if not each.restored]
+    scenario = new_scenario()
+    scenario.deliver(asff(DNS))
+    (quarantine,) = {group for worn in groups(scenario).values() for group in worn}
+    new = attach(scenario)
+    scenario.other_client().modify_network_interface_attribute(NetworkInterfaceId=new, Groups=[quarantine])
+    scenario.deliver(asff(DNS, finding="b" * 32))
+    scenario.deployment.release(scenario.incident.id)
+    (item,) = [each for each in scenario.incident.release if not each.restored]
     assert (item.what, item.reason) == (f"groups of {new}", RESTORED_UNKNOWN)

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from functions.containment import contain, look
+from functions.containment import contain, observation
 from functions.incident.model import StepOutcome
-from functions.intake import turn
-from functions.steps import protect
+from functions.intake import attempt
+from functions.steps.evidence import protect
 from functions.steps.registry import STEPS
 from functions.steps.step import Step
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
-from tests.stage import instance
+from tests.scenario import instance
 
 
 def boom(*_: Any) -> Any:
@@ -25,44 +25,44 @@ def boom(*_: Any) -> Any:
 
 @pytest.mark.parametrize("part", ["observe", "baseline", "plan", "apply", "verify"])
 def test_a_step_that_breaks_stops_no_other(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+    new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     broken: Any = dataclasses.replace(protect.STEP, **{part: boom})
     steps: tuple[Step, ...] = tuple(broken if step.name == protect.NAME else step for step in STEPS)
-    monkeypatch.setattr(turn, "STEPS", steps)
-    stage = simulated()
-    (handed,) = stage.hand_over(asff())
+    monkeypatch.setattr(attempt, "STEPS", steps)
+    scenario = new_scenario()
+    (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 1
-    states = {step.name: step.outcome for step in stage.incident.steps}
+    states = {step.name: step.outcome for step in scenario.incident.steps}
     others = {name: outcome for name, outcome in states.items() if name != protect.NAME}
     assert set(others.values()) == {StepOutcome.DONE, StepOutcome.SKIPPED}
-    assert all(others[name] is StepOutcome.DONE for name in ("isolate", "snapshot", "quarantine"))
-    assert [len(eni["groups"]) for eni in stage.host()["enis"]] == [1]
+    assert all(others[name] is StepOutcome.DONE for name in ("isolate", "snapshot", "tags"))
+    assert [len(eni["groups"]) for eni in scenario.host()["enis"]] == [1]
     if part != "plan":
         assert states[protect.NAME] is StepOutcome.FAILED
-        assert stage.incident.state == "partial"
-        assert "KeyError" in stage.incident.reason
+        assert scenario.incident.state == "partial"
+        assert "KeyError" in scenario.incident.reason
     where = {str(fields["bug"]) for record in caplog.records if "bug" in (fields := getattr(record, "fields", {}))}
     assert {each.rpartition(":")[0].rpartition("/")[2] for each in where} == {"test_border.py"}
 
 
 def test_a_section_that_no_item_holds_keeps_no_other_from_being_written(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        turn,
+        attempt,
         "STEPS",
         tuple(
             dataclasses.replace(step, baseline=lambda *_: {"all": "é" * 200_000}) if step is protect.STEP else step
             for step in STEPS
         ),
     )
-    stage = simulated(instance(volumes=2))
-    stage.deliver(asff())
-    failed = {step.name: step.error for step in stage.incident.steps if step.outcome is StepOutcome.FAILED}
+    scenario = new_scenario(instance(volumes=2))
+    scenario.deliver(asff())
+    failed = {step.name: step.error for step in scenario.incident.steps if step.outcome is StepOutcome.FAILED}
     assert failed == {protect.NAME: "TooLarge"}
-    assert set(stage.incident.baseline) == {step.name for step in stage.incident.steps} - {protect.NAME}
+    assert set(scenario.incident.baseline) == {step.name for step in scenario.incident.steps} - {protect.NAME}
 
 
 def test_the_engine_names_no_step() -> None:
-    assert not {name for module in (contain, look) for name in vars(module)} & {"isolate", "protect", "snapshot"}
+    assert not {name for module in (contain, observation) for name in vars(module)} & {"isolate", "protect", "snapshot"}

@@ -10,9 +10,9 @@ import pytest
 
 from functions.containment.contain import SWITCHED_OFF
 from functions.containment.verdict import RESIDUAL_RISKS, judge, own_channel
-from functions.incident.model import Part, State, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, State, StepOutcome, StepResult
 from functions.steps.host import SCALING_GROUP_TAG, Host, PublicAddress
-from functions.steps.users import ABSENT
+from functions.steps.iam.users import ABSENT
 from tests.containment.hosts import host, interface
 
 DONE, FAILED, SKIPPED = StepOutcome.DONE, StepOutcome.FAILED, StepOutcome.SKIPPED
@@ -23,8 +23,8 @@ REBIND = "UnauthorizedAccess:EC2/MetadataDNSRebind"
 EXFILTRATION = "Trojan:EC2/DNSDataExfiltration"
 
 
-def did(name: str, outcome: StepOutcome = DONE, reason: str = "", *parts: StepOutcome, **receipt: Any) -> StepResult:
-    made = tuple(Part(f"{name} {number}", each) for number, each in enumerate(parts or (outcome,)))
+def did(name: str, outcome: StepOutcome = DONE, reason: str = "", *items: StepOutcome, **receipt: Any) -> StepResult:
+    made = tuple(ItemOutcome(f"{name} {number}", each) for number, each in enumerate(items or (outcome,)))
     return StepResult(name, outcome, reason, None, made, receipt)
 
 
@@ -35,10 +35,10 @@ WITH_ROLE = host(profile="arn:aws:iam::444455556666:instance-profile/app")
 IN_GROUP = host(tags={SCALING_GROUP_TAG: "web"})
 NOWHERE = StepResult("targets", SKIPPED, "the host is in no target group")
 NOT_LOOKED = StepResult("scaling", SKIPPED, SWITCHED_OFF)
-PROTECTED = StepResult("protect", DONE, parts=(Part("disableApiTermination", DONE),))
-SPOT = StepResult("protect", DONE, parts=(Part("disableApiTermination", SKIPPED), Part("volumes", DONE)))
-NO_SUCH_USER = StepResult("users", SKIPPED, parts=(Part("user example", SKIPPED, ABSENT),))
-STORE = StepResult("snapshot", DONE, parts=(Part("instance store", SKIPPED, "on no snapshot"),))
+PROTECTED = StepResult("protect", DONE, items=(ItemOutcome("disableApiTermination", DONE),))
+SPOT = StepResult("protect", DONE, items=(ItemOutcome("disableApiTermination", SKIPPED), ItemOutcome("volumes", DONE)))
+NO_SUCH_USER = StepResult("users", SKIPPED, items=(ItemOutcome("user example", SKIPPED, ABSENT),))
+STORE = StepResult("snapshot", DONE, items=(ItemOutcome("instance store", SKIPPED, "on no snapshot"),))
 
 
 def at(address: PublicAddress) -> Host:
@@ -51,21 +51,41 @@ def at_home(address: str) -> Host:
 
 RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] = {
     "a plain host": (host(), (), (), ALWAYS),
-    "connections cut": (host(), (did("cut"),), (), CUT),
-    "cut, and IPv6 of its own": (at_home("fd00::1"), (did("cut"),), (), CUT),
-    "cut, and IPv6 of the internet": (at_home("2001:db8::1"), (did("cut"),), (), CUT | ALWAYS),
-    "cut, and a delegated prefix": (host(interfaces=(interface(prefixes=True),)), (did("cut"),), (), CUT | ALWAYS),
-    "cut, and in another VPC too": (host(interfaces=(interface(vpc="vpc-2"),)), (did("cut"),), (), CUT | ALWAYS),
-    "connections cut in part": (host(), (did("cut", DONE, "", DONE, SKIPPED),), (), ALWAYS),
-    "nothing to cut": (host(), (StepResult("cut", SKIPPED),), (), ALWAYS),
-    "tracking shortened": (host(), (did("expire"),), (), ALWAYS),
-    "an address that EC2 assigned": (at(AUTO), (did("addresses", disassociated=[]),), (), ALWAYS | {"public-address"}),
-    "a profile without a role": (WITH_ROLE, (StepResult("identity", SKIPPED, receipt={"roleless": True}),), (), ALWAYS),
+    "connections cut": (host(), (did("network_acl"),), (), CUT),
+    "cut, and IPv6 of its own": (at_home("fd00::1"), (did("network_acl"),), (), CUT),
+    "cut, and IPv6 of the internet": (at_home("2001:db8::1"), (did("network_acl"),), (), CUT | ALWAYS),
+    "cut, and a delegated prefix": (
+        host(interfaces=(interface(prefixes=True),)),
+        (did("network_acl"),),
+        (),
+        CUT | ALWAYS,
+    ),
+    "cut, and in another VPC too": (
+        host(interfaces=(interface(vpc="vpc-2"),)),
+        (did("network_acl"),),
+        (),
+        CUT | ALWAYS,
+    ),
+    "connections cut in part": (host(), (did("network_acl", DONE, "", DONE, SKIPPED),), (), ALWAYS),
+    "nothing to cut": (host(), (StepResult("network_acl", SKIPPED),), (), ALWAYS),
+    "tracking shortened": (host(), (did("idle_timeout"),), (), ALWAYS),
+    "an address that EC2 assigned": (
+        at(AUTO),
+        (did("public_address", disassociated=[]),),
+        (),
+        ALWAYS | {"public-address"},
+    ),
+    "a profile without a role": (
+        WITH_ROLE,
+        (StepResult("role_denial", SKIPPED, receipt={"roleless": True}),),
+        (),
+        ALWAYS,
+    ),
     "an Elastic IP that is kept": (at(ELASTIC), (), (), ALWAYS | {"public-address"}),
-    "an Elastic IP taken off": (at(ELASTIC), (did("addresses", disassociated=["203.0.113.2"]),), (), ALWAYS),
+    "an Elastic IP taken off": (at(ELASTIC), (did("public_address", disassociated=["203.0.113.2"]),), (), ALWAYS),
     "an Elastic IP whose place another took": (
         at(ELASTIC),
-        (did("addresses", FAILED, disassociated=["203.0.113.2"]),),
+        (did("public_address", FAILED, disassociated=["203.0.113.2"]),),
         (),
         ALWAYS | {"public-address"},
     ),
@@ -85,22 +105,22 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     ),
     "a trunk": (host(interfaces=(interface(kind="trunk"),)), (), (), ALWAYS | {"branch-interfaces"}),
     "a role": (WITH_ROLE, (), (), ALWAYS | {"role-credentials", "chained-sessions"}),
-    "a role that is denied": (WITH_ROLE, (did("identity"),), (), ALWAYS | {"chained-sessions"}),
+    "a role that is denied": (WITH_ROLE, (did("role_denial"),), (), ALWAYS | {"chained-sessions"}),
     "a role that is denied inline": (
         WITH_ROLE,
-        (did("identity", SKIPPED), did("sessions", purposes=["denied"])),
+        (did("role_denial", SKIPPED), did("sessions", purposes=["denied"])),
         (),
         ALWAYS | {"chained-sessions"},
     ),
     "a role whose denial failed": (
         WITH_ROLE,
-        (did("identity", FAILED, "", DONE, FAILED),),
+        (did("role_denial", FAILED, "", DONE, FAILED),),
         (),
         ALWAYS | {"role-credentials", "chained-sessions"},
     ),
     "sessions revoked, profile swapped": (
         WITH_ROLE,
-        (did("sessions", purposes=["revoked"]), did("profile")),
+        (did("sessions", purposes=["revoked"]), did("instance_profile")),
         (),
         ALWAYS | {"role-credentials", "chained-sessions"},
     ),
@@ -155,12 +175,12 @@ RISKS_MET = {word for _, _, _, words in RISKS.values() for word in words}
     ("kind", "who", "results", "state"),
     [
         (EXFILTRATION, host(), (), State.PARTIAL),
-        (EXFILTRATION, host(), (did("cut"),), State.PARTIAL),
+        (EXFILTRATION, host(), (did("network_acl"),), State.PARTIAL),
         (LEAKED, WITH_ROLE, (), State.PARTIAL),
-        (LEAKED, WITH_ROLE, (did("identity"),), State.CONTAINED),
+        (LEAKED, WITH_ROLE, (did("role_denial"),), State.CONTAINED),
         (LEAKED, host(), (), State.PARTIAL),  # a host without profile now, whose credentials are out all the same
         (REBIND, WITH_ROLE, (), State.PARTIAL),
-        (REBIND, WITH_ROLE, (did("identity"),), State.CONTAINED),
+        (REBIND, WITH_ROLE, (did("role_denial"),), State.CONTAINED),
         ("Backdoor:EC2/C&CActivity.B!DNS", WITH_ROLE, (), State.CONTAINED),
     ],
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hub.deployment.model import DeploymentSettings, Detection, Evidence, Guard, Rollout
+from hub.deployment.model import DeploymentSettings, Detection, EvidenceSettings, Guard, Rollout
 
 _SETTINGS = DeploymentSettings(
     organization="o-exampleorgid",
@@ -17,7 +17,7 @@ _SETTINGS = DeploymentSettings(
     home_region="eu-west-1",
     regions=("eu-west-1", "us-east-1"),
     rollout=Rollout(canary=("ou-abcd-11111111",), rest=("ou-abcd-22222222",)),
-    evidence=Evidence(),
+    evidence=EvidenceSettings(),
     guard=Guard(),
     detection=Detection(),
 )

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from functions import names
 from functions.settings import Settings
-from hub.cli.policy import policy
-from hub.deployment.model import Detection, Evidence, Guard, Rollout
+from hub.cli.commands.policy import policy
+from hub.deployment.model import Detection, EvidenceSettings, Guard, Rollout
 from hub.deployment.read import read_settings
 from hub.deployment.regions import partitions
 from hub.deployment.shape import DeploymentShape, DetectionShape, EvidenceShape, GuardShape, RolloutShape
@@ -71,7 +71,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         home_region="us-gov-west-1",
         regions=("us-gov-east-1", "us-gov-west-1"),
         rollout=Rollout(("ou-abcd-11111111",), ("ou-abcd-22222222", "ou-abcd-33333333"), 50, 0, identity=True),
-        evidence=Evidence(30, "compliance"),
+        evidence=EvidenceSettings(30, "compliance"),
         guard=Guard(
             ("r-abcd", "ou-abcd-11111111", "444455556666"),
             ("arn:*:iam::*:role/break-glass",),

@@ -151,6 +151,17 @@ def test_every_folder_of_tests_is_on_the_map() -> None:
     assert told == folders("tests") | {"events"}
 
 
+def test_every_folder_of_code_has_its_fast_tests() -> None:
+    told = table("CONTRIBUTING.md", "folder of code")
+    rooms = {f"{top}/{room}" for top in ("functions", "hub") for room in folders(top)}
+    assert set(told) == rooms | {"functions", "member_stacks", "config", "docs"}
+    for folder, rest in told.items():
+        tests, _, seconds = rest.partition(" | ")
+        assert words(tests), folder
+        assert [each for each in words(tests) if not (each.startswith("tests/") and (ROOT / each).exists())] == []
+        assert int(seconds) <= 60, folder
+
+
 def test_the_policy_that_ships_is_what_the_guide_says() -> None:
     compiled = compile_config(ROOT / "config")
     bundle = compiled.bundle

@@ -12,14 +12,14 @@ import pytest
 
 from functions.incident.items import CONTROL_KEY, from_item, to_item
 from hub.simulation.deployment import RELEASED_BY
-from hub.simulation.run import Ended, Request, run
+from hub.simulation.run import Ended, SimulationRequest, run
 from hub.simulation.world_file import parse_world
 from hub.simulation.world_spec import ScalingGroup
 from tests.docs.pages import fenced, section, table, text, words
-from tests.end_to_end.scenes import bundle as shipped
-from tests.end_to_end.scenes import event, host, world
+from tests.end_to_end.hosts import bundle as shipped
+from tests.end_to_end.hosts import event, host, world
 from tests.finding.findings import asff
-from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance, staged
+from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance, open_scenario
 
 RECORDS = "docs/reference/records.md"
 GUIDE = "docs/guide/simulate.md"
@@ -36,16 +36,16 @@ class Written:
 def written() -> Written:
     """Contain a host of a scaling group in an account that the directory lacks, release it, find it again."""
     finding = asff("Backdoor:EC2/C&CActivity.B!DNS", account=ACCOUNT, region=REGION, instances=(INSTANCE,))
-    with staged(shipped(), instance(scaling_group=ScalingGroup("web")), warm=False) as stage:
-        stage.deployment.switch_off(["/Elsewhere"])
-        forget_directory(stage)
-        stage.deliver(finding)
-        stage.deployment.release(stage.incident.id, RELEASED_BY)
+    with open_scenario(shipped(), instance(scaling_group=ScalingGroup("web")), warm=False) as scenario:
+        scenario.deployment.switch_off(["/Elsewhere"])
+        forget_directory(scenario)
+        scenario.deliver(finding)
+        scenario.deployment.release(scenario.incident.id, RELEASED_BY)
         later = {**finding, "Id": f"{finding['Id'][:-4]}ffff", "LastObservedAt": "2026-03-03T00:00:00Z"}
-        stage.deliver(later)
-        names = stage.simulation.names
-        with stage.simulation.backstage():
-            session = stage.simulation.session
+        scenario.deliver(later)
+        names = scenario.simulation.names
+        with scenario.simulation.unrecorded():
+            session = scenario.simulation.session
             items = session.client("dynamodb").scan(TableName=names.table)["Items"]
             objects = [
                 f"{bucket} {found['Key']}"
@@ -55,11 +55,11 @@ def written() -> Written:
     return Written([from_item(item) for item in items], objects)
 
 
-def forget_directory(stage: Stage) -> None:
+def forget_directory(scenario: Scenario) -> None:
     """Take the directory out of force, so that the account has to be looked up."""
-    with stage.simulation.backstage():
-        stage.simulation.session.client("dynamodb").update_item(
-            TableName=stage.simulation.names.table,
+    with scenario.simulation.unrecorded():
+        scenario.simulation.session.client("dynamodb").update_item(
+            TableName=scenario.simulation.names.table,
             Key=to_item(CONTROL_KEY),
             UpdateExpression="REMOVE directory",
         )
@@ -83,7 +83,7 @@ def test_an_incident_has_what_is_described(written: Written, sort: str) -> None:
     kept = attributes(written, sort.partition("#")[0], "incident#")
     assert kept - told == set()
     # An error is there where a step failed.
-    assert told - kept <= {"error", "withdrawn"}
+    assert told - kept <= {"error", "cancelled"}
 
 
 def test_every_item_is_of_a_kind_that_is_described(written: Written) -> None:
@@ -122,7 +122,7 @@ def test_the_buckets_hold_what_is_described(written: Written) -> None:
 
 @pytest.fixture(scope="module")
 def ended() -> Ended:
-    return run(Request([event()], shipped(), world(host()), then_release=True))
+    return run(SimulationRequest([event()], shipped(), world(host()), then_release=True))
 
 
 def test_the_document_is_what_the_guide_describes(ended: Ended) -> None:

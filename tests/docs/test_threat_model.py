@@ -16,7 +16,7 @@ from functions.intake.case import Case
 from functions.policy.decide import provisional
 from functions.policy.exceptions import lowered
 from functions.policy.model import Mode
-from functions.steps.identity import WAY_IN
+from functions.steps.iam.role_denial import WAY_IN
 from hub.policy.shape import AskOrAct
 from member_stacks.denial import denial
 from tests.docs.pages import ROOT, text
@@ -56,7 +56,9 @@ def stops_at_approve() -> bool:
 def own_accounts_observed() -> bool:
     def caps(account: str) -> list[Mode]:
         case = SimpleNamespace(
-            hub=SimpleNamespace(settings=SimpleNamespace(hub_account="111122223333", forensics_account="222233334444")),
+            services=SimpleNamespace(
+                settings=SimpleNamespace(hub_account="111122223333", forensics_account="222233334444")
+            ),
             target=SimpleNamespace(account=account),
             standing=SimpleNamespace(control=SimpleNamespace(off_for=lambda *_: ())),
             ou="/",

@@ -14,20 +14,20 @@ from typing import Any
 from hub.policy.compile import compile_config
 from hub.simulation.events import load, targets_named
 from hub.simulation.faults import parse_fault
-from hub.simulation.run import Request, run
+from hub.simulation.run import SimulationRequest, run
 from hub.simulation.world_spec import (
     Eni,
+    GroupRuleSpec,
     Instance,
-    Organization,
+    OrganizationSpec,
     Profile,
-    Rule,
     ScalingGroup,
     SecurityGroup,
-    TargetGroup,
+    TargetGroupSpec,
     User,
     WorldSpec,
 )
-from tests.stage import ACCOUNTS, NOW, REGION
+from tests.scenario import ACCOUNTS, NOW, REGION
 
 ROOT = Path(__file__).parents[2]
 FINDINGS = (ROOT / "hub" / "demo" / "findings", ROOT / "tests" / "events")
@@ -57,25 +57,25 @@ class Case:
     world: dict[str, Any] = field(default_factory=dict)
 
 
-_OPEN = Rule("-1", "0.0.0.0/0")
+_OPEN = GroupRuleSpec("-1", "0.0.0.0/0")
 HOSTS: dict[str, dict[str, Any]] = {
     "plain": {"instances": (host(),)},
     "interfaces": {"instances": (host(enis=(Eni(ipv6=True), Eni(), Eni(ipv4=False, ipv6=True)), volumes=3),)},
     "scaling": {
         "instances": (
-            host(scaling_group=WEB, target_groups=(TargetGroup("web", 8080),)),
-            beside(scaling_group=WEB, target_groups=(TargetGroup("web", 8080),)),
+            host(scaling_group=WEB, target_groups=(TargetGroupSpec("web", 8080),)),
+            beside(scaling_group=WEB, target_groups=(TargetGroupSpec("web", 8080),)),
         )
     },
     "identity": {
         "instances": (host(profile=Profile("app", "app-role"), tags={"owner": "alice"}), beside()),
-        "world": {"organization": Organization(identity_role=True), "users": (User("alice", ACCOUNT, 2),)},
+        "world": {"organization": OrganizationSpec(identity_role=True), "users": (User("alice", ACCOUNT, 2),)},
     },
     "public": {"instances": (host(public_ip="elastic", enis=(Eni(), Eni())),)},
     "spot": {"instances": (host(lifecycle="spot", nitro=False, instance_store=True),)},
     "managed": {"instances": (host(managed_by="eks-auto"),)},
     "requester": {"instances": (host(enis=(Eni(), Eni(requester_managed=True), Eni(trunk=True))),)},
-    "stopped": {"instances": (host(state="stopped", target_groups=(TargetGroup("web", by="ip"),)), beside())},
+    "stopped": {"instances": (host(state="stopped", target_groups=(TargetGroupSpec("web", by="ip"),)), beside())},
     "squatter": {
         "instances": (host(vpc_owner="666677778888"), beside()),
         "world": {
@@ -127,4 +127,4 @@ def document_of(case: Case) -> dict[str, Any]:
         spec = WorldSpec.from_targets(targets, "/Workloads/Prod").with_accounts(accounts)
     faults = tuple(parse_fault(text) for text in case.faults)
     policy = bundle(every_option=case.every_option)
-    return run(Request(events, policy, spec, now=NOW, seed=1, faults=faults, **case.how)).document()
+    return run(SimulationRequest(events, policy, spec, now=NOW, seed=1, faults=faults, **case.how)).document()

@@ -20,15 +20,15 @@ from functions.incident.model import Incident, RestoredItem, State
 from functions.release.release import ReleaseError
 from hub.simulation.errors import Crash
 from hub.simulation.faults import Fault
-from hub.simulation.world_spec import Profile, ScalingGroup, TargetGroup
+from hub.simulation.world_spec import Profile, ScalingGroup, TargetGroupSpec
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import Stage, instance, staged
+from tests.scenario import Scenario, instance, open_scenario
 
 A, B, BYSTANDER = "i-0000000000000001", "i-0000000000000002", "i-0000000000000003"
 SHARED = {
     "scaling_group": ScalingGroup("web", min=0, max=9, desired=3),
-    "target_groups": (TargetGroup("web", 8080),),
+    "target_groups": (TargetGroupSpec("web", 8080),),
     "profile": Profile("app-profile", "app-role"),
 }
 STEPS = """
@@ -36,8 +36,8 @@ STEPS = """
     limits: {scaling_group_share: 100, containments_per_scaling_group_hour: 100, containments_per_account_hour: 100}
     steps:
       scaling: {replace: false}
-      isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, cut: true}
-      identity: {}
+      isolate: {access: {ports: [22], cidrs: [198.51.100.0/24]}, network_acl: true}
+      role_denial: {}
 """
 LEASE_SECONDS = 100
 OUTSIDE = {State.RELEASED, State.RELEASING, State.CLOSED}
@@ -53,8 +53,8 @@ CRASHES = (
     "iam:TagRole",
 )
 CHANGED_BY = {
-    "cut": "network_acls",
-    "identity": "roles",
+    "network_acl": "network_acls",
+    "role_denial": "roles",
     "scaling": "scaling_groups",
     "targets": "target_groups",
     "users": "users",
@@ -73,9 +73,9 @@ Action = tuple[str, str, str | None]
 class Small:
     """The small world, with what has to hold after each action."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.before = stage.simulation.world()
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.before = scenario.simulation.world()
         self.baselines: dict[str, Mapping[str, Any]] = {}
         self.isolated: set[str] = set()
         self.number = 0
@@ -84,19 +84,19 @@ class Small:
         kind, host, crash = action
         if crash is not None:
             service, _, operation = crash.partition(":")
-            self.stage.simulation.inject([Fault(service, operation, "crash-after", 1)])
+            self.scenario.simulation.inject([Fault(service, operation, "crash-after", 1)])
         if kind == "find":
             self.find(host)
         else:
             self.release(host)
-        self.stage.meet()
+        self.scenario.inject_faults()
 
     def find(self, host: str) -> None:
         self.number += 1
-        self.stage.simulation.clock.sleep(1)
-        now = stamp(self.stage.simulation.clock.now())
+        self.scenario.simulation.clock.sleep(1)
+        now = stamp(self.scenario.simulation.clock.now())
         finding = asff(C2, finding=f"{self.number:032x}", instances=(host,), UpdatedAt=now, LastObservedAt=now)
-        (handed,) = self.stage.hand_over(finding)
+        (handed,) = self.scenario.hand_over(finding)
         assert handed.result is not None, handed.failure
 
     def release(self, host: str) -> None:
@@ -106,26 +106,26 @@ class Small:
             self.isolated.discard(host)
             for _ in range(3):  # a release that died can be run again when its lease is over
                 try:
-                    self.stage.deployment.release(incident.id)
+                    self.scenario.deployment.release(incident.id)
                     break
                 except ReleaseError:
                     break
                 except Crash:
-                    self.stage.simulation.clock.sleep(LEASE_SECONDS)
+                    self.scenario.simulation.clock.sleep(LEASE_SECONDS)
 
     def of(self, host: str) -> list[Incident]:
-        return [each for each in self.stage.deployment.incidents() if each.target.instance == host]
+        return [each for each in self.scenario.deployment.incidents() if each.target.instance == host]
 
     def holds(self) -> None:
-        world = self.stage.simulation.world()
+        world = self.scenario.simulation.world()
         groups = {each["id"]: each for each in world["security_groups"]}
         for host in (A, B):
-            worn = [groups[group] for eni in self.stage.host(host)["enis"] for group in eni["groups"]]
+            worn = [groups[group] for eni in self.scenario.host(host)["enis"] for group in eni["groups"]]
             closed = all(each["name"].startswith("cordon-quarantine-") and not each["egress"] for each in worn)
             assert closed or host not in self.isolated, f"{host} was re-opened"
             if closed:
                 self.isolated.add(host)
-        for incident in self.stage.deployment.incidents():
+        for incident in self.scenario.deployment.incidents():
             known = self.baselines.get(incident.id, {})
             assert {name: incident.baseline[name] for name in known} == known, "a baseline was changed"
             self.baselines[incident.id] = incident.baseline
@@ -150,20 +150,22 @@ def as_it_began(world: Mapping[str, Any]) -> dict[str, Any]:
     return {name: world[name] for name in kept} | {"groups": of_bystander(world)["groups"]}
 
 
-def play(actions: list[Action]) -> list[RestoredItem]:
+def run_actions(actions: list[Action]) -> list[RestoredItem]:
     """Act, look after each action, release everything; return what was not restored."""
-    with staged(policy(STEPS), *(instance(name, **SHARED) for name in (A, B, BYSTANDER)), warm=False) as stage:
-        small = Small(stage)
+    with open_scenario(
+        policy(STEPS), *(instance(name, **SHARED) for name in (A, B, BYSTANDER)), warm=False
+    ) as scenario:
+        small = Small(scenario)
         for action in actions:
             small.act(action)
             small.holds()
         for host in (A, B):
-            stage.simulation.clock.sleep(timedelta(minutes=5).total_seconds())
+            scenario.simulation.clock.sleep(timedelta(minutes=5).total_seconds())
             small.release(host)
-        left = [item for each in stage.deployment.incidents() for item in each.release if not item.restored]
+        left = [item for each in scenario.deployment.incidents() for item in each.release if not item.restored]
         assert all(item.reason for item in left)
         named = {CHANGED_BY.get(item.step, "instances") for item in left}
-        before, after = as_it_began(small.before), as_it_began(stage.simulation.world())
+        before, after = as_it_began(small.before), as_it_began(scenario.simulation.world())
         assert [name for name in before if before[name] != after[name] and name not in named] == []
         return left
 
@@ -171,7 +173,7 @@ def play(actions: list[Action]) -> list[RestoredItem]:
 @pytest.mark.parametrize("first", [A, B])
 def test_what_two_hosts_share_ends_as_it_began(first: str) -> None:
     second = B if first == A else A
-    left = play([("find", A, None), ("find", B, None), ("release", first, None), ("release", second, None)])
+    left = run_actions([("find", A, None), ("find", B, None), ("release", first, None), ("release", second, None)])
     assert left == []
 
 
@@ -179,11 +181,11 @@ def test_what_two_hosts_share_ends_as_it_began(first: str) -> None:
 @given(st.lists(ACTIONS, min_size=3, max_size=7))
 @example([("find", A, "iam:TagRole"), ("find", B, None), ("release", A, None), ("find", A, None)])
 def test_any_order_holds(actions: list[Action]) -> None:
-    play(actions)
+    run_actions(actions)
 
 
 @pytest.mark.faults
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(ACTIONS, min_size=3, max_size=12))
 def test_many_more_orders_hold(actions: list[Action]) -> None:
-    play(actions)
+    run_actions(actions)

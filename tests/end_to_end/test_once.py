@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from hub.simulation.events import SourceEvent
-from hub.simulation.run import Ended, Request, deployed, run
-from tests.end_to_end.scenes import ENFORCED, HOST, OUTBOUND, REGION, bundle, event, host, world
+from hub.simulation.run import Ended, SimulationRequest, deployed, run
+from tests.end_to_end.hosts import ENFORCED, HOST, OUTBOUND, REGION, bundle, event, host, world
 from tests.finding.findings import asff, envelope, native, ocsf
 
 FINDINGS = [f"{number:032x}" for number in range(1, 9)]
@@ -32,7 +32,9 @@ def assert_one_incident(ended: Ended, *, volumes: int = 1) -> None:
 @pytest.mark.parametrize(("deliveries", "parallel"), [(8, 1), (1, 8)])
 def test_eight_deliveries_of_one_finding_make_one_incident(deliveries: int, parallel: int) -> None:
     ended = run(
-        Request([event()], bundle(), world(host(volumes=2)), deliveries=deliveries, parallel=parallel, latency_ms=5)
+        SimulationRequest(
+            [event()], bundle(), world(host(volumes=2)), deliveries=deliveries, parallel=parallel, latency_ms=5
+        )
     )
     outcomes = Counter(each.result.outcome.value for each in ended.handed if each.result)
     assert outcomes == {"acted": 1, "duplicate": 7}
@@ -44,7 +46,7 @@ def eight() -> list[SourceEvent]:
 
 
 def test_eight_different_findings_one_after_the_other_make_one_incident() -> None:
-    ended = run(Request(eight(), bundle(), world(host())))
+    ended = run(SimulationRequest(eight(), bundle(), world(host())))
     outcomes = [each.result.outcome.value for each in ended.handed if each.result]
     assert outcomes == ["acted"] + ["merged"] * 7
     assert_one_incident(ended)
@@ -52,7 +54,7 @@ def test_eight_different_findings_one_after_the_other_make_one_incident() -> Non
 
 
 def test_eight_different_findings_at_once_make_one_incident() -> None:
-    request = Request([], bundle(), world(host()), latency_ms=5)
+    request = SimulationRequest([], bundle(), world(host()), latency_ms=5)
     with deployed(request) as deployment:
         deployment.warm_up(8)
         before = deployment.simulation.world()
@@ -72,7 +74,7 @@ def test_both_hubs_and_guardduty_itself_make_one_incident() -> None:
         native(OUTBOUND[0], account=ENFORCED, region=REGION, instance=HOST),
     ]
     events = [SourceEvent.of("hubs.json", number, envelope(each)) for number, each in enumerate(made)]
-    ended = run(Request(events, bundle(), world(host())))
+    ended = run(SimulationRequest(events, bundle(), world(host())))
     outcomes = [each.result.outcome.value for each in ended.handed if each.result]
     assert outcomes == ["acted", "duplicate", "duplicate"]
     assert_one_incident(ended)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hub.simulation.run import Ended, Request, run
+from hub.simulation.run import Ended, SimulationRequest, run
 from hub.simulation.world_spec import Eni
-from tests.end_to_end.scenes import HOST, NEIGHBOUR, bundle, event, host, world
+from tests.end_to_end.hosts import HOST, NEIGHBOUR, bundle, event, host, world
 
 LATENCY_MS = 50
 
@@ -37,7 +37,7 @@ def test_four_round_trips_warm_and_six_when_the_group_must_be_made(interfaces: i
     enis = (Eni(),) * interfaces
     spec = world(host(NEIGHBOUR), host(HOST, enis=enis))
     events = [event(instance=NEIGHBOUR, finding="1" * 32), event(instance=HOST, finding="2" * 32)]
-    ended = run(Request(events, bundle(), spec, latency_ms=LATENCY_MS))
+    ended = run(SimulationRequest(events, bundle(), spec, latency_ms=LATENCY_MS))
     by_instance = {incident.target.instance: incident for incident in ended.incidents}
     assert {incident.state.value for incident in ended.incidents} == {"contained"}
     assert recomputed(ended, 1) <= 6
@@ -47,5 +47,5 @@ def test_four_round_trips_warm_and_six_when_the_group_must_be_made(interfaces: i
 
 
 def test_the_figure_is_not_given_where_it_means_nothing() -> None:
-    ended = run(Request([event()], bundle(), world(host()), latency_ms=10))
+    ended = run(SimulationRequest([event()], bundle(), world(host()), latency_ms=10))
     assert ended.round_trips(ended.incidents[0]) is None

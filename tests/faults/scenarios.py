@@ -7,18 +7,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.steps.expire import DEFAULTS
+from functions.steps.network.idle_timeout import DEFAULTS
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended, Request, run
+from hub.simulation.run import Ended, SimulationRequest, run
 from hub.simulation.world_spec import (
-    Account,
+    AccountSpec,
     Eni,
     Instance,
-    Organization,
+    OrganizationSpec,
     Profile,
     ScalingGroup,
-    TargetGroup,
+    TargetGroupSpec,
     User,
     WorldSpec,
 )
@@ -31,7 +31,7 @@ USER = "deploy-bot"
 
 
 @dataclass(frozen=True)
-class Scenario:
+class FaultScenario:
     """A policy's steps as YAML, and what of the world is special; ``steps``: those that it is about."""
 
     steps: str
@@ -46,8 +46,8 @@ class Scenario:
         kept = ("scaling_group", "target_groups", "profile")
         sibling = Instance(SIBLING, ACCOUNT, REGION, **{name: each for name, each in self.host.items() if name in kept})
         return WorldSpec(
-            organization=Organization(identity_role=self.identity_role),
-            accounts={ACCOUNT: Account("payments-prod", "/Workloads/Prod")},
+            organization=OrganizationSpec(identity_role=self.identity_role),
+            accounts={ACCOUNT: AccountSpec("payments-prod", "/Workloads/Prod")},
             instances=(host, sibling),
             users=self.users,
         )
@@ -56,22 +56,22 @@ class Scenario:
 _ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
 _MEMBER = {
     "scaling_group": ScalingGroup("web", min=1, max=4, desired=2),
-    "target_groups": (TargetGroup("web", 8080),),
+    "target_groups": (TargetGroupSpec("web", 8080),),
     "profile": Profile("app-profile", "app-role"),
 }
-SCENARIOS: Mapping[str, Scenario] = {
-    "member of a scaling group": Scenario(
-        f"{{scaling: {{}}, capture: {{}}, identity: {{users: [{USER}]}}, isolate: {{{_ACCESS}}}}}",
+SCENARIOS: Mapping[str, FaultScenario] = {
+    "member of a scaling group": FaultScenario(
+        f"{{scaling: {{}}, capture: {{}}, role_denial: {{users: [{USER}]}}, isolate: {{{_ACCESS}}}}}",
         _MEMBER,
         users=(User(USER, ACCOUNT, active_keys=2),),
     ),
-    "detached, connections ended": Scenario(
+    "detached, connections ended": FaultScenario(
         f"{{scaling: {{leave: detach}}, capture: {{user_data: true}}, "
-        f"isolate: {{{_ACCESS}, expire: true, cut: true, addresses: disassociate}}}}",
+        f"isolate: {{{_ACCESS}, idle_timeout: true, network_acl: true, public_address: disassociate}}}}",
         {**_MEMBER, "public_ip": "elastic"},
     ),
-    "opt-in identity": Scenario(
-        f"{{isolate: {{{_ACCESS}}}, identity: {{inline: true, revoke_sessions: true, profile: swap}}}}",
+    "opt-in identity": FaultScenario(
+        f"{{isolate: {{{_ACCESS}}}, role_denial: {{inline: true, revoke_sessions: true, instance_profile: swap}}}}",
         {"profile": Profile("app-profile", "app-role")},
         identity_role=True,
     ),
@@ -80,12 +80,12 @@ SCENARIOS: Mapping[str, Scenario] = {
 EVENT = SourceEvent.of("finding.json", 0, envelope(asff(C2, account=ACCOUNT, region=REGION, instances=(HOST,))))
 
 
-def request(scenario: Scenario, *faults: Fault) -> Request:
+def request(scenario: FaultScenario, *faults: Fault) -> SimulationRequest:
     """Return what a simulation of the scenario needs."""
-    return Request([EVENT], policy(f"steps: {scenario.steps}\n"), scenario.world, faults=faults)
+    return SimulationRequest([EVENT], policy(f"steps: {scenario.steps}\n"), scenario.world, faults=faults)
 
 
-def contained(scenario: Scenario, *faults: Fault) -> Ended:
+def contained(scenario: FaultScenario, *faults: Fault) -> Ended:
     """Run the scenario's containment under these faults."""
     return run(request(scenario, *faults))
 

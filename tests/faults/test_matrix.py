@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.incident.model import State
-from functions.steps.group_rules import EVERYWHERE
+from functions.steps.network.group_rules import EVERYWHERE
 from hub.simulation.run import deployed
 from tests.faults.matrix import CONTAINMENT, GOLDEN, RELEASE, Case, Cell, calls, cases, counted, held, judged, keep
 from tests.faults.scenarios import SCENARIOS, contained, request

@@ -13,8 +13,8 @@ from typing import Any
 from hub.policy.compile import compile_config
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended, Request, run
-from hub.simulation.world_spec import Account, Eni, Instance, WorldSpec
+from hub.simulation.run import Ended, SimulationRequest, run
+from hub.simulation.world_spec import AccountSpec, Eni, Instance, WorldSpec
 from tests.finding.findings import asff, envelope
 
 ACCOUNT = "444455556666"
@@ -77,12 +77,12 @@ def bundle() -> bytes:
 def contained_with(*faults: Fault, deliveries: int = 1) -> Ended:
     """Run the containment of a host with two interfaces and two volumes under these faults."""
     spec = WorldSpec(
-        accounts={ACCOUNT: Account("payments-prod", "/Workloads/Prod")},
+        accounts={ACCOUNT: AccountSpec("payments-prod", "/Workloads/Prod")},
         instances=(Instance(INSTANCE, ACCOUNT, REGION, enis=(Eni(), Eni()), volumes=2),),
     )
     finding = asff("Backdoor:EC2/C&CActivity.B!DNS", account=ACCOUNT, region=REGION, instances=(INSTANCE,))
     event = SourceEvent.of("finding.json", 0, envelope(finding))
-    return run(Request([event], bundle(), spec, faults=faults, deliveries=deliveries))
+    return run(SimulationRequest([event], bundle(), spec, faults=faults, deliveries=deliveries))
 
 
 def made(ended: Ended) -> Counter[str]:

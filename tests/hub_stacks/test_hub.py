@@ -19,10 +19,10 @@ from functions.settings import Settings
 from hub.simulation.world_spec import Profile
 from hub.stacks.dialects import DIALECTS
 from tests.docs.test_records import forget_directory
-from tests.end_to_end.scenes import bundle as shipped
+from tests.end_to_end.hosts import bundle as shipped
 from tests.finding.findings import asff
 from tests.hub_stacks.synthesised import Synthesised, named, of_type, rises_of, text
-from tests.stage import ACCOUNT, INSTANCE, REGION, instance, staged
+from tests.scenario import ACCOUNT, INSTANCE, REGION, instance, open_scenario
 
 EVENTS = Path(__file__).parents[1] / "events"
 FUNCTIONS = ("intake", "release", "watch")
@@ -272,13 +272,13 @@ def used() -> dict[str, set[str]]:
     """Contain a host in an account that the directory lacks, see it again, release it: which permissions that takes."""
     finding = asff("Backdoor:EC2/C&CActivity.B!DNS", account=ACCOUNT, region=REGION, instances=(INSTANCE,))
     host = instance(profile=Profile("app-profile", "app-role"))
-    with staged(shipped(), host, warm=True) as stage:
-        forget_directory(stage)
-        stage.deliver(finding)
-        stage.deliver({**finding, "Id": f"{finding['Id'][:-4]}ffff"})
-        contained = len(stage.simulation.calls)
-        stage.deployment.release(stage.incident.id)
-        calls = stage.simulation.calls
+    with open_scenario(shipped(), host, warm=True) as scenario:
+        forget_directory(scenario)
+        scenario.deliver(finding)
+        scenario.deliver({**finding, "Id": f"{finding['Id'][:-4]}ffff"})
+        contained = len(scenario.simulation.calls)
+        scenario.deployment.release(scenario.incident.id)
+        calls = scenario.simulation.calls
         return {"intake": needed(calls[:contained]), "release": needed(calls[contained:])}
 
 

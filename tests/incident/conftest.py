@@ -8,21 +8,21 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.incident.made import Table
 
 Tables = Callable[..., Table]
 
 
 @pytest.fixture
-def table_with(simulated: Simulated) -> Iterator[Tables]:
+def table_with(new_scenario: NewScenario) -> Iterator[Tables]:
     """Open a table with these faults in front of it, and a delivery that meets them."""
     with ExitStack() as stack:
 
         def start(*faults: str) -> Table:
-            stage = simulated(faults=faults, warm=False)
-            stack.enter_context(stage.simulation.delivering(1))
-            return Table(stage)
+            scenario = new_scenario(faults=faults, warm=False)
+            stack.enter_context(scenario.simulation.delivering(1))
+            return Table(scenario)
 
         yield start
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings, decisions and claims of these tests' own making, and the table of an empty stage."""
+"""Findings, decisions and claims of these tests' own making, and the table of an empty scenario."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 from functions.finding.model import Finding
-from functions.incident.claim import Attempt, Claim, Claims, Unseen
-from functions.incident.holds import Holds
+from functions.incident.claim import Claim, Claims, LeaseHolder, Unseen
 from functions.incident.items import finding_key, from_item, stamp, to_item
 from functions.incident.model import State
+from functions.incident.shared_resources import SharedResources
 from functions.incident.store import Store
 from functions.policy.model import Candidate, Cap, Decision, Mode, Provisional
 from tests.policy.made import NOW, TARGET, finding
-from tests.stage import Stage
+from tests.scenario import Scenario
 
 INCIDENT = "inc-1kjq1eaw0-k57547jg"
-OURS, THEIRS = Attempt("ours", "message-1"), Attempt("theirs", "message-2")
+OURS, THEIRS = LeaseHolder("ours", "message-1"), LeaseHolder("theirs", "message-2")
 LEASE = timedelta(seconds=90)
 
 
@@ -60,7 +60,7 @@ def claim(**changes: Any) -> Claim:
     return Claim(**{**values, **changes})
 
 
-def held(by: Attempt = THEIRS, **changes: Any) -> Claim:
+def held(by: LeaseHolder = THEIRS, **changes: Any) -> Claim:
     return claim(**{"token": by.token, "message": by.message, "lease_until": NOW + LEASE, **changes})
 
 
@@ -73,18 +73,18 @@ def seen(found: Finding) -> Mapping[str, str]:
 
 
 class Table:
-    """The stage's table, with the stores on it."""
+    """The scenario's table, with the stores on it."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.simulation = stage.simulation
-        self.clock = stage.simulation.clock
-        hub = stage.hub()
-        self.runtime = hub.runtime
-        self.dynamodb = hub.clients.hub("dynamodb")
-        self.name = stage.deployment.settings.table
+    def __init__(self, scenario: Scenario) -> None:
+        self.simulation = scenario.simulation
+        self.clock = scenario.simulation.clock
+        services = scenario.services()
+        self.runtime = services.runtime
+        self.dynamodb = services.clients.hub("dynamodb")
+        self.name = scenario.deployment.settings.table
         self.claims = Claims(self.dynamodb, self.name, self.runtime, int(LEASE.total_seconds()))
         self.store = Store(self.dynamodb, self.name, self.runtime)
-        self.holds = Holds(self.dynamodb, self.name, self.runtime)
+        self.shared_resources = SharedResources(self.dynamodb, self.name, self.runtime)
 
     def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         item = self.dynamodb.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True).get("Item")
@@ -95,6 +95,6 @@ class Table:
         """The attempts at a transaction so far."""
         return [call for call in self.simulation.calls if call["operation"] == "TransactWriteItems"]
 
-    def open(self, by: Attempt = OURS, found: Finding | None = None, incident: str = INCIDENT) -> Claim | None:
+    def open(self, by: LeaseHolder = OURS, found: Finding | None = None, incident: str = INCIDENT) -> Claim | None:
         found = found or finding()
         return self.claims.open(TARGET, incident, found, provisional(finding_id=found.id), by)

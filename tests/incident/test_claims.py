@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.finding.model import Finding
-from functions.incident.claim import Attempt, Claim, Next, next_move, unseen_key
+from functions.incident.claim import Claim, LeaseHolder, Next, next_move, unseen_key
 from functions.incident.items import claim_key, finding_key, stamp
 from functions.incident.model import State
 from functions.incident.store import Conclusion
@@ -25,16 +25,16 @@ FURTHER = finding(id="another", types=("Recon:EC2/Portscan",))
 
 def stands(table: Table) -> Claim:
     """Return the claim as it stands, read by an attempt that is too late to change it."""
-    stood = table.open(Attempt("reader", "message-9"))
+    stood = table.open(LeaseHolder("reader", "message-9"))
     assert stood is not None
     return stood
 
 
-def take(table: Table, by: Attempt = OURS, found: Finding = FURTHER) -> Claim | None:
+def take(table: Table, by: LeaseHolder = OURS, found: Finding = FURTHER) -> Claim | None:
     return table.claims.take(TARGET, stands(table), found, provisional(), by)
 
 
-def concluded(table: Table, by: Attempt, state: State = State.CONTAINED) -> Claim:
+def concluded(table: Table, by: LeaseHolder, state: State = State.CONTAINED) -> Claim:
     """Give the lease back, and return the claim as it then stands."""
     end = Conclusion(state, Mode.ENFORCE, decision(), "a reason")
     assert table.store.conclude(INCIDENT, TARGET, by, stands(table), end) is None
@@ -115,7 +115,7 @@ def test_a_lease_on_an_incident_that_is_no_longer_the_targets_is_refused(table: 
 def test_two_at_once_one_lease(table: Table) -> None:
     for number in range(3):
         target = replace(TARGET, instance=f"i-000000000000000{number}")
-        attempts = [Attempt(f"t{each}", f"m{each}") for each in range(6)]
+        attempts = [LeaseHolder(f"t{each}", f"m{each}") for each in range(6)]
         open_ = partial(table.claims.open, target, INCIDENT, finding(), provisional())
         opened = table.runtime.pool.all([partial(open_, each) for each in attempts])
         assert opened.count(None) == 1
@@ -183,7 +183,7 @@ def test_a_claim_that_stays_unfinished_does_not_grow_with_every_update(table: Ta
     assert table.store.conclude(INCIDENT, TARGET, OURS, stands(table), unfinished) is None
     sizes = set()
     for number in range(10):
-        by = Attempt(f"token-{number}", f"message-{number}")
+        by = LeaseHolder(f"token-{number}", f"message-{number}")
         newer = finding(updated_at=NOW + timedelta(minutes=number))
         taken = table.claims.take(TARGET, stands(table), newer, provisional(), by)
         assert taken is not None

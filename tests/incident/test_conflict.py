@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from functions.incident.conflict import ATTEMPTS, cancellation, in_use, transact, writing
 from functions.runtime import Runtime
-from tests.stage import NOW, runtime
+from tests.scenario import NOW, runtime
 
 
 def refused(code: str, *reasons: str) -> ClientError:

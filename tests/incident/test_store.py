@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.incident.claim import Attempt, Claim, ClaimLostError
+from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
 from functions.incident.conflict import ATTEMPTS
-from functions.incident.evidence import Kept
+from functions.incident.evidence import EvidenceFile
 from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
-from functions.incident.model import Part, PlannedCall, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.policy.model import Mode
 from hub.simulation.faults import parse_fault
@@ -26,12 +26,12 @@ SECTION = {"interfaces": {"eni-1": ["sg-b", "sg-a"]}, "vpc": None, "count": 1, "
 LIMIT = 2
 COUNTER = Counter(ACCOUNT, LIMIT)
 
-RAW = Kept("key", "sha", "v1", 3)
+RAW = EvidenceFile("key", "sha", "v1", 3)
 
 
-def begin(table: Table, by: Attempt = OURS, incident: str = INCIDENT, **given: object) -> None:
+def begin(table: Table, by: LeaseHolder = OURS, incident: str = INCIDENT, **given: object) -> None:
     arguments = {"sections": {"isolate": SECTION}, "counters": [COUNTER], **given}
-    table.store.begin(incident, TARGET, decision(), by, **arguments)  # type: ignore[arg-type]
+    table.store.begin_containment(incident, TARGET, decision(), by, **arguments)  # type: ignore[arg-type]
 
 
 def used(table: Table, scope: str = ACCOUNT) -> int:
@@ -43,7 +43,7 @@ def section(table: Table, name: str = "isolate", incident: str = INCIDENT) -> di
     return table.read(incident_key(incident, f"baseline#{name}"))
 
 
-def conclude(table: Table, claim: Claim, by: Attempt = OURS, **changes: object) -> Claim | None:
+def conclude(table: Table, claim: Claim, by: LeaseHolder = OURS, **changes: object) -> Claim | None:
     values = {"state": State.CONTAINED, "mode": Mode.ENFORCE, "decision": decision(), "reason": "a reason", **changes}
     return table.store.conclude(INCIDENT, TARGET, by, claim, Conclusion(**values))  # type: ignore[arg-type]
 
@@ -56,7 +56,7 @@ def opened(table: Table) -> Claim:
 def test_a_baseline_is_written_once(table: Table) -> None:
     begin(table)
     first = section(table)
-    for by in (THEIRS, Attempt("third", "message-1")):
+    for by in (THEIRS, LeaseHolder("third", "message-1")):
         with pytest.raises(ClientError, match="TransactionCanceled"):
             begin(table, by, sections={"isolate": {"interfaces": {"eni-1": ["sg-quarantine"]}}, "protect": {}})
     assert section(table) == first
@@ -238,9 +238,9 @@ def test_everything_that_is_written_is_read_back(table: Table) -> None:
             "eni-2: denied",
             "UnauthorizedOperation",
             (
-                Part("eni-1", StepOutcome.DONE, "worn already"),
-                Part("eni-2", StepOutcome.FAILED, "denied", "UnauthorizedOperation"),
-                Part("eni-3", StepOutcome.FAILED, "slow", "timeout", transient=True),
+                ItemOutcome("eni-1", StepOutcome.DONE, "worn already"),
+                ItemOutcome("eni-2", StepOutcome.FAILED, "denied", "UnauthorizedOperation"),
+                ItemOutcome("eni-3", StepOutcome.FAILED, "slow", "timeout", transient=True),
             ),
             {"group": "sg-1", "swapped": ["eni-1"], "verified": [], "nothing": None},
         ),

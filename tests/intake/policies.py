@@ -10,7 +10,7 @@ from textwrap import dedent
 
 from hub.policy.compile import compile_config
 from tests.policy.made import configuration
-from tests.stage import ACCOUNT
+from tests.scenario import ACCOUNT
 
 IMAGE = "ami-0a1b2c3d4e5f60718"
 """The image of every simulated instance."""

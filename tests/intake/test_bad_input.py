@@ -14,10 +14,10 @@ import pytest
 
 from functions.intake.result import Outcome
 from hub.simulation.events import SourceEvent
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding import findings
 from tests.finding.findings import asff, envelope, instance_arn, native, ocsf
-from tests.stage import ACCOUNT, Stage, staged
+from tests.scenario import ACCOUNT, Scenario, open_scenario
 
 EVENTS = Path(__file__).parents[1] / "events"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -92,10 +92,10 @@ BAD: dict[str, tuple[object, Outcome, str]] = {
 }
 
 
-def deliver(stage: Stage, value: object) -> Any:
+def deliver(scenario: Scenario, value: object) -> Any:
     """Hand over what may be no JSON at all; return how it ended, at the first try."""
     source = SourceEvent("f", 0, value, None) if isinstance(value, str) else SourceEvent.of("f", 0, value)
-    (handed,) = stage.deployment.deliver([source])
+    (handed,) = scenario.deployment.deliver([source])
     assert handed.result is not None, handed.delivered.error
     assert handed.delivered.receives == 1
     return handed.result
@@ -110,64 +110,64 @@ def lines(written: io.StringIO) -> Iterable[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("make", [asff, native], ids=["classic", "native"])
-def test_escapes_and_length_in_a_title_do_no_harm(simulated: Simulated, written: io.StringIO, make: Any) -> None:
+def test_escapes_and_length_in_a_title_do_no_harm(new_scenario: NewScenario, written: io.StringIO, make: Any) -> None:
     hostile = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202e\ud800{'a': \"b\"}" + "A" * 5000
-    stage = simulated()
-    result = deliver(stage, make(**{"Title" if make is asff else "title": hostile}))
+    scenario = new_scenario()
+    result = deliver(scenario, make(**{"Title" if make is asff else "title": hostile}))
     assert result.outcome is Outcome.ACTED
     assert next(line for line in lines(written) if line["kind"] == "target")["title"].startswith("\x1b[2J")
-    (note,) = stage.deployment.notifications()
+    (note,) = scenario.deployment.notifications()
     assert not CONTROL.search(note["Message"])
     assert not CONTROL.search(note["Subject"])
     assert note["Message"].isascii()
     assert len(note["Subject"]) <= 100
 
 
-def test_a_finding_of_240_kilobytes_is_acted_on(simulated: Simulated) -> None:
-    stage = simulated()
+def test_a_finding_of_240_kilobytes_is_acted_on(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
     found = asff(Description="D" * 1000)
     found["ProductFields"] |= {f"aws/guardduty/service/additionalInfo/{number}": "x" * 1000 for number in range(235)}
     assert 235_000 < len(json.dumps(envelope(found))) < 256_000
-    result = deliver(stage, found)
+    result = deliver(scenario, found)
     assert result.outcome is Outcome.ACTED
-    (kept,) = [call for call in stage.calls("PutObject") if "/findings/" in call["parameters"]["Key"]]
+    (kept,) = [call for call in scenario.calls("PutObject") if "/findings/" in call["parameters"]["Key"]]
     place = {name: kept["parameters"][name] for name in ("Bucket", "Key")}
-    body = stage.hub().clients.hub("s3").get_object(**place)["Body"].read()
+    body = scenario.services().clients.hub("s3").get_object(**place)["Body"].read()
     assert json.loads(body)["detail"]["findings"] == [found]
-    assert place["Key"].startswith(f"incidents/{stage.incident.id}/findings/")
+    assert place["Key"].startswith(f"incidents/{scenario.incident.id}/findings/")
 
 
-def test_a_rejected_finding_is_told_to_people(simulated: Simulated) -> None:
-    stage = simulated()
-    deliver(stage, BAD["a resource of another account"][0])
-    (note,) = stage.deployment.notifications()
+def test_a_rejected_finding_is_told_to_people(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    deliver(scenario, BAD["a resource of another account"][0])
+    (note,) = scenario.deployment.notifications()
     assert "rejected" in note["Subject"]
     assert findings.finding_arn() in note["Message"]
 
 
-# Last: its stage is open until the module ends, and only one can be open at a time.
+# Last: its scenario is open until the module ends, and only one can be open at a time.
 
 
 @pytest.fixture(scope="module")
-def untouched(bundle: bytes) -> Iterator[Stage]:
-    """One stage for all bad input: none of it leaves anything there."""
-    with staged(bundle) as stage:
-        yield stage
+def untouched(bundle: bytes) -> Iterator[Scenario]:
+    """One scenario for all bad input: none of it leaves anything there."""
+    with open_scenario(bundle) as scenario:
+        yield scenario
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input(untouched: Stage, written: io.StringIO, case: str) -> None:
-    value, outcome, part = BAD[case]
-    stage = untouched
-    before = stage.simulation.world()
-    result = deliver(stage, value)
+def test_bad_input(untouched: Scenario, written: io.StringIO, case: str) -> None:
+    value, outcome, item = BAD[case]
+    scenario = untouched
+    before = scenario.simulation.world()
+    result = deliver(scenario, value)
     assert result.outcome is outcome, result.reason
-    assert part.lower() in result.reason.lower()
+    assert item.lower() in result.reason.lower()
     assert len(result.reason) > 10
     assert not CONTROL.search(result.reason)
-    assert stage.simulation.world() == before
-    assert not [call for call in stage.calls() if call["service"] in {"sts", "ec2"}]
-    assert stage.deployment.incidents() == []
+    assert scenario.simulation.world() == before
+    assert not [call for call in scenario.calls() if call["service"] in {"sts", "ec2"}]
+    assert scenario.deployment.incidents() == []
     kinds = [line["kind"] for line in lines(written)]
     assert kinds.count("event") == 1
     assert not [line for line in lines(written) if line.get("outcome") == "retry" or "Traceback" in str(line)]

@@ -12,9 +12,9 @@ import pytest
 
 from functions.intake.handler import Intake
 from functions.intake.result import EventResult, Outcome, Unfinished
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding import findings
-from tests.stage import ACCOUNT, INSTANCE, NOW, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, NOW, Scenario, instance
 
 SECOND, THIRD = "i-0000000000000002", "i-0000000000000003"
 
@@ -27,24 +27,24 @@ def record(number: int, body: object, **attributes: str) -> dict[str, Any]:
     }
 
 
-def handle(stage: Stage, *records: dict[str, Any]) -> tuple[list[str], dict[str, EventResult | Unfinished]]:
+def handle(scenario: Scenario, *records: dict[str, Any]) -> tuple[list[str], dict[str, EventResult | Unfinished]]:
     """Hand a batch to a process of its own; return the ids that come again, and how each message ended."""
     ended: dict[str, EventResult | Unfinished] = {}
-    hub = stage.hub()
-    intake = Intake(stage.deployment.settings, hub.clients, stage.simulation.runtime(), ended.__setitem__)
-    with stage.simulation.delivering(99):
+    services = scenario.services()
+    intake = Intake(scenario.deployment.settings, services.clients, scenario.simulation.runtime(), ended.__setitem__)
+    with scenario.simulation.delivering(99):
         answer = intake.handle({"Records": list(records)})
     intake.close()
     assert set(answer) == {"batchItemFailures"}
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]], ended
 
 
-def test_good_bad_and_failing_messages_in_one_batch(simulated: Simulated, written: io.StringIO) -> None:
+def test_good_bad_and_failing_messages_in_one_batch(new_scenario: NewScenario, written: io.StringIO) -> None:
     hosts = [instance(), instance(SECOND), instance(THIRD, account="666677778888")]
     # The first AssumeRole meets the fault; an enforcing finding without a way in comes again.
-    stage = simulated(*hosts, faults=["sts:AssumeRole=AccessDenied*1"])
+    scenario = new_scenario(*hosts, faults=["sts:AssumeRole=AccessDenied*1"])
     again, ended = handle(
-        stage,
+        scenario,
         record(1, findings.envelope(findings.asff())),
         record(2, "{not json"),
         record(3, findings.envelope(findings.asff(finding="b" * 32, instances=[SECOND]))),
@@ -67,23 +67,23 @@ def test_good_bad_and_failing_messages_in_one_batch(simulated: Simulated, writte
     }
 
 
-def test_a_message_given_back_is_taken_up_again(simulated: Simulated) -> None:
-    stage = simulated(faults=["sts:AssumeRole=AccessDenied*1"])
+def test_a_message_given_back_is_taken_up_again(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["sts:AssumeRole=AccessDenied*1"])
     message = record(1, findings.envelope(findings.asff()))
-    again, _ = handle(stage, message)
+    again, _ = handle(scenario, message)
     assert again == ["message-1"]
-    again, ended = handle(stage, message)
+    again, ended = handle(scenario, message)
     assert again == []
     result = ended["message-1"]
     assert isinstance(result, EventResult)
     assert result.outcome is Outcome.ACTED
-    assert stage.incident.state == "contained"
+    assert scenario.incident.state == "contained"
 
 
 def test_a_bug_costs_its_own_message_alone(
-    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, written: io.StringIO
+    new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch, written: io.StringIO
 ) -> None:
-    stage = simulated()
+    scenario = new_scenario()
     from functions.intake import handler  # noqa: PLC0415
 
     original = handler.parse
@@ -94,7 +94,7 @@ def test_a_bug_costs_its_own_message_alone(
         return original(envelope)
 
     monkeypatch.setattr(handler, "parse", parse)
-    again, ended = handle(stage, record(1, {"bug": True}), record(2, findings.envelope(findings.asff())))
+    again, ended = handle(scenario, record(1, {"bug": True}), record(2, findings.envelope(findings.asff())))
     assert again == ["message-1"]
     assert isinstance(ended["message-2"], EventResult)
     (line,) = [json.loads(each) for each in written.getvalue().splitlines() if '"bug"' in each]
@@ -103,10 +103,10 @@ def test_a_bug_costs_its_own_message_alone(
     assert line["level"] == "error"
 
 
-def test_an_empty_batch_warms_up_and_touches_nothing(simulated: Simulated) -> None:
-    stage = simulated(warm=False)
-    assert handle(stage) == ([], {})
-    assert {call["operation"] for call in stage.calls()} == {"GetItem", "GetObject"}
+def test_an_empty_batch_warms_up_and_touches_nothing(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False)
+    assert handle(scenario) == ([], {})
+    assert {call["operation"] for call in scenario.calls()} == {"GetItem", "GetObject"}
 
 
 @pytest.mark.parametrize(
@@ -125,29 +125,29 @@ def test_an_empty_batch_warms_up_and_touches_nothing(simulated: Simulated) -> No
         (NOW.timestamp(), None, NOW),
     ],
 )
-def test_when_it_was_received(simulated: Simulated, sent: float, time: object, received: object) -> None:
-    stage = simulated(instance(account="666677778888"))
+def test_when_it_was_received(new_scenario: NewScenario, sent: float, time: object, received: object) -> None:
+    scenario = new_scenario(instance(account="666677778888"))
     envelope = findings.envelope(findings.asff(account="666677778888")) | {"time": time}
-    again, _ = handle(stage, record(1, envelope, SentTimestamp=str(int(sent * 1000))))
+    again, _ = handle(scenario, record(1, envelope, SentTimestamp=str(int(sent * 1000))))
     assert again == []
-    assert stage.incident.clocks["received"] == received
+    assert scenario.incident.clocks["received"] == received
 
 
 @pytest.mark.parametrize(("hours", "outcome"), [(5, Outcome.ACTED), (7, Outcome.AWAITING_APPROVAL)])
-def test_what_waited_for_too_long_asks(simulated: Simulated, hours: int, outcome: Outcome) -> None:
-    stage = simulated()
+def test_what_waited_for_too_long_asks(new_scenario: NewScenario, hours: int, outcome: Outcome) -> None:
+    scenario = new_scenario()
     sent = str(int((NOW - timedelta(hours=hours)).timestamp() * 1000))
     message = record(1, findings.envelope(findings.asff()) | {"time": None}, SentTimestamp=sent)
-    _, ended = handle(stage, message)
+    _, ended = handle(scenario, message)
     result = ended["message-1"]
     assert isinstance(result, EventResult)
     assert result.outcome is outcome
     assert ("older than the 6 hours" in result.reason) == (outcome is Outcome.AWAITING_APPROVAL)
 
 
-def test_two_instances_of_one_finding_both_end(simulated: Simulated) -> None:
-    stage = simulated(instance(), instance(SECOND))
-    (result,) = stage.deliver(findings.asff(instances=[INSTANCE, SECOND]))
+def test_two_instances_of_one_finding_both_end(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(), instance(SECOND))
+    (result,) = scenario.deliver(findings.asff(instances=[INSTANCE, SECOND]))
     assert [(each.target.instance, each.outcome) for each in result.targets] == [
         (INSTANCE, Outcome.ACTED),
         (SECOND, Outcome.ACTED),
@@ -156,12 +156,12 @@ def test_two_instances_of_one_finding_both_end(simulated: Simulated) -> None:
     assert {each.target.account for each in result.targets} == {ACCOUNT}
 
 
-def test_several_findings_in_one_event_give_its_weightiest_outcome(simulated: Simulated) -> None:
-    stage = simulated()
+def test_several_findings_in_one_event_give_its_weightiest_outcome(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
     bad = findings.asff(
         finding="b" * 32, ProductArn="arn:aws:securityhub:eu-west-1:444455556666:product/444455556666/default"
     )
-    (result,) = stage.deliver(findings.envelope(bad, findings.asff()))
+    (result,) = scenario.deliver(findings.envelope(bad, findings.asff()))
     assert result.outcome is Outcome.ACTED
     assert len(result.targets) == 1
     assert "product" in result.reason

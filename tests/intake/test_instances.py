@@ -11,54 +11,54 @@ from functions.incident.model import State, StepOutcome
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from hub.simulation.world_spec import Eni, ScalingGroup
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
 from tests.intake.policies import IMAGE, policy
-from tests.stage import ACCOUNT, INSTANCE, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, Scenario, instance
 
 CHANGES = ("Modify", "Create", "Authorize", "Revoke", "Delete", "Terminate", "Stop")
 
 
-def changes(stage: Stage) -> list[str]:
-    return [call["operation"] for call in stage.calls() if call["operation"].startswith(CHANGES)]
+def changes(scenario: Scenario) -> list[str]:
+    return [call["operation"] for call in scenario.calls() if call["operation"].startswith(CHANGES)]
 
 
 @pytest.mark.parametrize("state", ["pending", "stopping", "stopped"])
-def test_an_instance_that_can_run_again_is_contained_and_its_state_told(simulated: Simulated, state: Any) -> None:
-    stage = simulated(instance(state=state, enis=2 * (instance().enis[0],)))
-    (result,) = stage.deliver(asff())
+def test_an_instance_that_can_run_again_is_contained_and_its_state_told(new_scenario: NewScenario, state: Any) -> None:
+    scenario = new_scenario(instance(state=state, enis=2 * (instance().enis[0],)))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.ACTED
-    assert stage.incident.state is State.CONTAINED
-    assert stage.incident.reason.startswith(f"the instance is {state}; ")
-    assert len({tuple(eni["groups"]) for eni in stage.host()["enis"]}) == 1
-    assert len(stage.simulation.world()["snapshots"]) == 1
+    assert scenario.incident.state is State.CONTAINED
+    assert scenario.incident.reason.startswith(f"the instance is {state}; ")
+    assert len({tuple(eni["groups"]) for eni in scenario.host()["enis"]}) == 1
+    assert len(scenario.simulation.world()["snapshots"]) == 1
 
 
-def test_what_is_shutting_down_is_isolated_and_its_disks_are_kept(simulated: Simulated) -> None:
-    stage = simulated(instance(state="shutting-down", volumes=2))
-    (result,) = stage.deliver(asff())
+def test_what_is_shutting_down_is_isolated_and_its_disks_are_kept(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(state="shutting-down", volumes=2))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.ACTED
-    assert stage.incident.state is State.PARTIAL
-    assert stage.incident.reason.startswith("the instance is shutting-down; 1 of 1 interfaces isolated")
-    outcomes = {step.name: step.outcome for step in stage.incident.steps}
-    assert {name: outcomes[name] for name in ("isolate", "protect", "snapshot", "quarantine")} == {
+    assert scenario.incident.state is State.PARTIAL
+    assert scenario.incident.reason.startswith("the instance is shutting-down; 1 of 1 interfaces isolated")
+    outcomes = {step.name: step.outcome for step in scenario.incident.steps}
+    assert {name: outcomes[name] for name in ("isolate", "protect", "snapshot", "tags")} == {
         "isolate": StepOutcome.DONE,
         "protect": StepOutcome.FAILED,
         "snapshot": StepOutcome.DONE,
-        "quarantine": StepOutcome.DONE,
+        "tags": StepOutcome.DONE,
     }
-    assert len(stage.simulation.world()["snapshots"]) == 2
+    assert len(scenario.simulation.world()["snapshots"]) == 2
 
 
 @pytest.mark.parametrize(("state", "part"), [("terminated", "is terminated"), (None, "no longer exists")])
-def test_what_is_gone_is_said_to_be(simulated: Simulated, state: Any, part: str) -> None:
-    stage = simulated(instance(state=state) if state else instance("i-0000000000000002"))
-    (result,) = stage.deliver(asff())
+def test_what_is_gone_is_said_to_be(new_scenario: NewScenario, state: Any, part: str) -> None:
+    scenario = new_scenario(instance(state=state) if state else instance("i-0000000000000002"))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.IGNORED
     assert f"{INSTANCE} {part}" in result.reason
-    assert stage.incident.state is State.CLOSED
-    assert stage.incident.findings == (asff()["Id"],)
-    assert changes(stage) == []
+    assert scenario.incident.state is State.CLOSED
+    assert scenario.incident.findings == (asff()["Id"],)
+    assert changes(scenario) == []
 
 
 EKS_TAGS = [
@@ -69,14 +69,14 @@ EKS_TAGS = [
 
 
 @pytest.mark.parametrize("tags", EKS_TAGS)
-def test_a_node_of_a_cluster_waits_for_approval(simulated: Simulated, tags: dict[str, str]) -> None:
-    stage = simulated(instance(tags=tags))
-    (result,) = stage.deliver(asff())
+def test_a_node_of_a_cluster_waits_for_approval(new_scenario: NewScenario, tags: dict[str, str]) -> None:
+    scenario = new_scenario(instance(tags=tags))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.AWAITING_APPROVAL
     assert "EKS" in result.reason
-    assert changes(stage) == []
-    assert stage.incident.plan
-    assert {step.outcome for step in stage.incident.steps} == {StepOutcome.PLANNED}
+    assert changes(scenario) == []
+    assert scenario.incident.plan
+    assert {step.outcome for step in scenario.incident.steps} == {StepOutcome.PLANNED}
 
 
 UNTIL = "until: 2026-12-31, reason: penetration test"
@@ -102,40 +102,40 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("case", EXCEPTIONS)
-def test_exceptions(simulated: Simulated, case: str) -> None:
+def test_exceptions(new_scenario: NewScenario, case: str) -> None:
     text, mode = EXCEPTIONS[case]
     bundle = policy(f"exceptions:\n  pentest: {{{UNTIL}, {text}}}\n")
-    stage = simulated(instance(tags={"team": "red"}, scaling_group=ScalingGroup("web")), bundle=bundle)
-    (result,) = stage.deliver(asff())
+    scenario = new_scenario(instance(tags={"team": "red"}, scaling_group=ScalingGroup("web")), bundle=bundle)
+    (result,) = scenario.deliver(asff())
     assert result.outcome is OUTCOMES[mode]
     if mode is not Mode.ENFORCE:
         assert "penetration test" in result.reason
-        assert changes(stage) == []
+        assert changes(scenario) == []
 
 
-def test_an_exception_that_has_ended_counts_no_more(simulated: Simulated) -> None:
+def test_an_exception_that_has_ended_counts_no_more(new_scenario: NewScenario) -> None:
     bundle = policy(f"exceptions:\n  pentest: {{until: 2026-03-01, reason: a, image: {IMAGE}, mode: observe}}\n")
-    (result,) = simulated(bundle=bundle).deliver(asff())
+    (result,) = new_scenario(bundle=bundle).deliver(asff())
     assert result.outcome is Outcome.ACTED
 
 
-def test_an_interface_that_somebody_manages_is_named_and_the_others_isolated(simulated: Simulated) -> None:
-    stage = simulated(instance(enis=(Eni(), Eni(requester_managed=True))))
-    (result,) = stage.deliver(asff())
+def test_an_interface_that_somebody_manages_is_named_and_the_others_isolated(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(enis=(Eni(), Eni(requester_managed=True))))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.ACTED
-    first, second = stage.host()["enis"]
+    first, second = scenario.host()["enis"]
     assert first["groups"] != second["groups"]
-    assert stage.incident.state is State.PARTIAL
-    assert second["id"] in stage.incident.reason
-    assert "managed-interfaces" in stage.incident.residual_risk
-    assert "interfaces" not in stage.incident.residual_risk
+    assert scenario.incident.state is State.PARTIAL
+    assert second["id"] in scenario.incident.reason
+    assert "managed-interfaces" in scenario.incident.residual_risk
+    assert "interfaces" not in scenario.incident.residual_risk
 
 
-def test_what_eks_manages_itself_is_told_and_its_disks_are_kept(simulated: Simulated) -> None:
-    stage = simulated(instance(managed_by="eks-auto"))
-    (result,) = stage.deliver(asff())
+def test_what_eks_manages_itself_is_told_and_its_disks_are_kept(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(managed_by="eks-auto"))
+    (result,) = scenario.deliver(asff())
     assert result.outcome is Outcome.ACTED
-    assert stage.incident.state is State.FAILED
-    assert "managed by" in stage.incident.reason
-    assert "isolated" not in stage.incident.clocks
-    assert len(stage.simulation.world()["snapshots"]) == 1
+    assert scenario.incident.state is State.FAILED
+    assert "managed by" in scenario.incident.reason
+    assert "isolated" not in scenario.incident.clocks
+    assert len(scenario.simulation.world()["snapshots"]) == 1

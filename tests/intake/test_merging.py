@@ -12,7 +12,7 @@ from functions.incident.model import State, StepOutcome, StepResult
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from hub.simulation.run import time_to_contain_ms
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.containment.hosts import host, interface
 from tests.finding.findings import asff, native, ocsf
 from tests.intake.policies import C2, MINING, TOR, policy
@@ -20,18 +20,18 @@ from tests.intake.policies import C2, MINING, TOR, policy
 ONE, TWO, THREE = "a" * 32, "b" * 32, "c" * 32
 
 
-def test_a_stricter_later_finding_raises_the_response(simulated: Simulated) -> None:
-    stage = simulated(bundle=policy())
-    (observed,) = stage.deliver(asff(TOR, finding=ONE))
+def test_a_stricter_later_finding_raises_the_response(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(bundle=policy())
+    (observed,) = scenario.deliver(asff(TOR, finding=ONE))
     assert observed.outcome is Outcome.OBSERVED
-    first = stage.incident
-    (asked,) = stage.deliver(asff(MINING, finding=TWO))
+    first = scenario.incident
+    (asked,) = scenario.deliver(asff(MINING, finding=TWO))
     assert asked.outcome is Outcome.AWAITING_APPROVAL
-    assert stage.incident.rule == "mining"
-    assert stage.incident.baseline == {}
-    (acted,) = stage.deliver(asff(C2, finding=THREE))
+    assert scenario.incident.rule == "mining"
+    assert scenario.incident.baseline == {}
+    (acted,) = scenario.deliver(asff(C2, finding=THREE))
     assert acted.outcome is Outcome.ACTED
-    last = stage.incident
+    last = scenario.incident
     assert last.id == first.id
     assert (last.state, last.mode, last.rule) == (State.CONTAINED, Mode.ENFORCE, "command-and-control")
     assert len(last.findings) == 3
@@ -39,94 +39,94 @@ def test_a_stricter_later_finding_raises_the_response(simulated: Simulated) -> N
 
 
 @pytest.mark.parametrize("kind", [TOR, MINING])
-def test_a_weaker_later_finding_merges_and_lowers_nothing(simulated: Simulated, kind: str) -> None:
-    stage = simulated(bundle=policy())
-    stage.deliver(asff(C2, finding=ONE))
-    before, world, calls = stage.incident, stage.simulation.world(), len(stage.calls("CreateSnapshots"))
-    (merged,) = stage.deliver(asff(kind, finding=TWO))
+def test_a_weaker_later_finding_merges_and_lowers_nothing(new_scenario: NewScenario, kind: str) -> None:
+    scenario = new_scenario(bundle=policy())
+    scenario.deliver(asff(C2, finding=ONE))
+    before, world, calls = scenario.incident, scenario.simulation.world(), len(scenario.calls("CreateSnapshots"))
+    (merged,) = scenario.deliver(asff(kind, finding=TWO))
     assert merged.outcome is Outcome.MERGED
-    after = stage.incident
+    after = scenario.incident
     assert (after.state, after.mode, after.rule, after.steps) == (before.state, before.mode, before.rule, before.steps)
     assert after.baseline == before.baseline
     assert len(after.findings) == 2
-    assert stage.simulation.world() == world
-    assert len(stage.calls("CreateSnapshots")) == calls == 1
+    assert scenario.simulation.world() == world
+    assert len(scenario.calls("CreateSnapshots")) == calls == 1
 
 
-def test_both_hubs_and_guardduty_itself_make_one_incident(simulated: Simulated) -> None:
-    stage = simulated()
-    results = stage.deliver(asff(), ocsf(), native())
+def test_both_hubs_and_guardduty_itself_make_one_incident(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    results = scenario.deliver(asff(), ocsf(), native())
     assert [each.outcome for each in results] == [Outcome.ACTED, Outcome.DUPLICATE, Outcome.DUPLICATE]
-    assert len(stage.simulation.world()["snapshots"]) == 1
-    assert len(stage.incident.findings) == 1
+    assert len(scenario.simulation.world()["snapshots"]) == 1
+    assert len(scenario.incident.findings) == 1
 
 
-def test_an_update_of_a_finding_on_a_contained_host_changes_nothing(simulated: Simulated) -> None:
-    stage = simulated()
-    stage.deliver(asff())
-    world = stage.simulation.world()
-    (merged,) = stage.deliver(asff(UpdatedAt="2026-03-02T10:42:00.000Z"))
-    (late,) = stage.deliver(asff(UpdatedAt="2026-03-02T10:30:00.000Z"))
+def test_an_update_of_a_finding_on_a_contained_host_changes_nothing(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    scenario.deliver(asff())
+    world = scenario.simulation.world()
+    (merged,) = scenario.deliver(asff(UpdatedAt="2026-03-02T10:42:00.000Z"))
+    (late,) = scenario.deliver(asff(UpdatedAt="2026-03-02T10:30:00.000Z"))
     assert (merged.outcome, late.outcome) == (Outcome.MERGED, Outcome.DUPLICATE)
-    assert stage.simulation.world() == world
+    assert scenario.simulation.world() == world
 
 
-def test_cordons_own_update_of_a_finding_is_recognised(simulated: Simulated) -> None:
-    stage = simulated()
-    stage.deliver(asff())
+def test_cordons_own_update_of_a_finding_is_recognised(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    scenario.deliver(asff())
     own = asff(Note={"Text": "contained", "UpdatedBy": "cordon", "UpdatedAt": "2026-03-02T10:28:00.000Z"})
-    (result,) = stage.deliver(own)
+    (result,) = scenario.deliver(own)
     assert result.outcome is Outcome.DUPLICATE
     assert "Cordon's own update" in result.reason
 
 
-def test_a_sample_is_planned_and_never_enforced(simulated: Simulated) -> None:
-    stage = simulated()
-    world = stage.simulation.world()
-    (result,) = stage.deliver(asff(Sample=True))
+def test_a_sample_is_planned_and_never_enforced(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    world = scenario.simulation.world()
+    (result,) = scenario.deliver(asff(Sample=True))
     assert result.outcome is Outcome.OBSERVED
     assert "sample" in result.reason
-    assert stage.simulation.world() == world
-    assert [call.operation for call in stage.incident.plan].count("ModifyNetworkInterfaceAttribute") == 1
-    assert {step.outcome for step in stage.incident.steps} == {StepOutcome.PLANNED}
+    assert scenario.simulation.world() == world
+    assert [call.operation for call in scenario.incident.plan].count("ModifyNetworkInterfaceAttribute") == 1
+    assert {step.outcome for step in scenario.incident.steps} == {StepOutcome.PLANNED}
 
 
 @pytest.mark.parametrize("changes", [{"RecordState": "ARCHIVED"}, {}])
-def test_an_archived_finding_never_acts(simulated: Simulated, changes: dict[str, str]) -> None:
-    stage = simulated()
+def test_an_archived_finding_never_acts(new_scenario: NewScenario, changes: dict[str, str]) -> None:
+    scenario = new_scenario()
     found = asff(**changes)
     if not changes:
         found = native()
         found["service"]["archived"] = True
-    (result,) = stage.deliver(found)
+    (result,) = scenario.deliver(found)
     assert result.outcome is Outcome.IGNORED
     assert "archived" in result.reason
-    assert not [call for call in stage.calls() if call["service"] in {"sts", "ec2"}]
+    assert not [call for call in scenario.calls() if call["service"] in {"sts", "ec2"}]
 
 
 @pytest.mark.parametrize("status", ["SUPPRESSED", "RESOLVED"])
 @pytest.mark.parametrize(("kind", "outcome"), [(C2, Outcome.AWAITING_APPROVAL), (MINING, Outcome.IGNORED)])
 def test_a_withdrawn_finding_asks_where_a_rule_would_enforce(
-    simulated: Simulated, status: str, kind: str, outcome: Outcome
+    new_scenario: NewScenario, status: str, kind: str, outcome: Outcome
 ) -> None:
-    stage = simulated(bundle=policy())
-    world = stage.simulation.world()
-    (result,) = stage.deliver(asff(kind, Workflow={"Status": status}))
+    scenario = new_scenario(bundle=policy())
+    world = scenario.simulation.world()
+    (result,) = scenario.deliver(asff(kind, Workflow={"Status": status}))
     assert result.outcome is outcome
     assert status.lower() in result.reason
-    assert stage.simulation.world() == world
+    assert scenario.simulation.world() == world
 
 
-def test_a_later_finding_does_not_begin_the_clock_anew(simulated: Simulated) -> None:
-    """DNS exfiltration stays partial, so each further finding has another turn; isolated it was at the first."""
-    stage = simulated()
-    stage.deliver(asff("Trojan:EC2/DNSDataExfiltration", finding=ONE))
-    first = stage.incident
+def test_a_later_finding_does_not_begin_the_clock_anew(new_scenario: NewScenario) -> None:
+    """DNS exfiltration stays partial, so each further finding has another attempt; isolated it was at the first."""
+    scenario = new_scenario()
+    scenario.deliver(asff("Trojan:EC2/DNSDataExfiltration", finding=ONE))
+    first = scenario.incident
     assert first.state is State.PARTIAL
     assert "dns" in first.residual_risk
-    stage.simulation.clock.sleep(600)
-    stage.deliver(asff(finding=TWO))
-    last = stage.incident
+    scenario.simulation.clock.sleep(600)
+    scenario.deliver(asff(finding=TWO))
+    last = scenario.incident
     taken = time_to_contain_ms(last)
     assert taken is not None
     assert taken >= 0
@@ -134,27 +134,27 @@ def test_a_later_finding_does_not_begin_the_clock_anew(simulated: Simulated) -> 
         assert last.clocks[name] == first.clocks[name]
 
 
-def test_the_clock_begins_with_the_finding_that_raised_the_response(simulated: Simulated) -> None:
-    stage = simulated(bundle=policy())
-    stage.deliver(asff(TOR, finding=ONE))
-    stage.simulation.clock.sleep(3600)
-    stage.deliver(asff(C2, finding=TWO))
-    taken = time_to_contain_ms(stage.incident)
+def test_the_clock_begins_with_the_finding_that_raised_the_response(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(bundle=policy())
+    scenario.deliver(asff(TOR, finding=ONE))
+    scenario.simulation.clock.sleep(3600)
+    scenario.deliver(asff(C2, finding=TWO))
+    taken = time_to_contain_ms(scenario.incident)
     assert taken is not None
     assert timedelta(milliseconds=taken) < timedelta(minutes=1)
 
 
-def test_without_isolation_nothing_is_called_isolated(simulated: Simulated) -> None:
-    stage = simulated(bundle=policy("steps: {isolate: {enabled: false}, protect: {}, snapshot: {}, quarantine: {}}\n"))
-    groups = [eni["groups"] for eni in stage.host()["enis"]]
-    (result,) = stage.deliver(asff(C2))
+def test_without_isolation_nothing_is_called_isolated(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(bundle=policy("steps: {isolate: {enabled: false}, protect: {}, snapshot: {}, tags: {}}\n"))
+    groups = [eni["groups"] for eni in scenario.host()["enis"]]
+    (result,) = scenario.deliver(asff(C2))
     assert result.outcome is Outcome.ACTED
-    assert stage.incident.state is State.PARTIAL
-    assert stage.incident.reason == "not isolated: switched off by policy"
-    assert "network" in stage.incident.residual_risk
-    assert "isolated" not in stage.incident.clocks
-    assert [eni["groups"] for eni in stage.host()["enis"]] == groups
-    assert not stage.calls("CreateSecurityGroup", "ModifyNetworkInterfaceAttribute")
+    assert scenario.incident.state is State.PARTIAL
+    assert scenario.incident.reason == "not isolated: switched off by policy"
+    assert "network" in scenario.incident.residual_risk
+    assert "isolated" not in scenario.incident.clocks
+    assert [eni["groups"] for eni in scenario.host()["enis"]] == groups
+    assert not scenario.calls("CreateSecurityGroup", "ModifyNetworkInterfaceAttribute")
 
 
 def result(outcome: StepOutcome, *, swapped: tuple[str, ...] = (), verified: tuple[str, ...] = ()) -> StepResult:

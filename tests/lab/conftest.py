@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.lab.lab import Lab, up
-from tests.lab.cast import Cast
+from tests.lab.fixture import LabFixture
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -30,5 +30,5 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def cast(lab: Lab) -> Cast:
-    return Cast(lab)
+def lab_fixture(lab: Lab) -> LabFixture:
+    return LabFixture(lab)

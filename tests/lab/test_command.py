@@ -22,7 +22,7 @@ from hub.lab.errors import LabError, NotInstalledError, NotRunningError
 from hub.lab.organization import LabWorld
 from hub.lab.process import LabProcess, check_installed
 from hub.policy.lock import read_lock
-from tests.lab.cast import ROOT, Cast
+from tests.lab.fixture import ROOT, LabFixture
 
 FINDING = str(ROOT / "hub/demo/findings/command-and-control.json")
 
@@ -145,8 +145,8 @@ def test_what_listens_there_is_no_lab() -> None:
 
 
 @pytest.mark.lab
-def test_cordon_is_not_deployed_yet(cast: Cast, tmp_path: Path) -> None:
-    with LabProcess.start(cast.lab.world, tmp_path / "lab.log", 0) as empty:
+def test_cordon_is_not_deployed_yet(lab_fixture: LabFixture, tmp_path: Path) -> None:
+    with LabProcess.start(lab_fixture.lab.world, tmp_path / "lab.log", 0) as empty:
         result = run("finding", FINDING, "--endpoint", empty.endpoint)
         assert result.exit_code == 1
         assert "not deployed" in result.stderr
@@ -156,23 +156,23 @@ def test_cordon_is_not_deployed_yet(cast: Cast, tmp_path: Path) -> None:
 
 
 @pytest.mark.lab
-def test_a_finding_is_followed(cast: Cast) -> None:
-    host = cast.new_host()
-    result = run("finding", FINDING, "--instance", host.instance, "--endpoint", cast.lab.endpoint, "--json")
+def test_a_finding_is_followed(lab_fixture: LabFixture) -> None:
+    host = lab_fixture.new_host()
+    result = run("finding", FINDING, "--instance", host.instance, "--endpoint", lab_fixture.lab.endpoint, "--json")
     assert result.exit_code == 0
     told = json.loads(result.stdout)
     assert (told["schema"], told["outcome"], told["how"]) == (1, "acted", "imported into Security Hub")
     (incident,) = told["incidents"]
     assert (incident["instance"], incident["state"]) == (host.instance, "contained")
-    again = run("finding", FINDING, "--instance", host.instance, "--endpoint", cast.lab.endpoint)
+    again = run("finding", FINDING, "--instance", host.instance, "--endpoint", lab_fixture.lab.endpoint)
     assert again.exit_code == 0
     assert "merged" in again.stdout
     assert incident["id"] in again.stdout
 
 
 @pytest.mark.lab
-def test_an_instance_that_the_lab_does_not_have(cast: Cast) -> None:
-    result = run("finding", FINDING, "--instance", "i-0123456789abcdef0", "--endpoint", cast.lab.endpoint)
+def test_an_instance_that_the_lab_does_not_have(lab_fixture: LabFixture) -> None:
+    result = run("finding", FINDING, "--instance", "i-0123456789abcdef0", "--endpoint", lab_fixture.lab.endpoint)
     assert result.exit_code == 2
     assert "the lab has no host i-0123456789abcdef0" in result.stderr
 

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from functions import names
 from functions.incident.model import Incident, State, StepOutcome
 from hub.lab.follow import Followed
-from hub.lab.hosts import Host
-from tests.lab.cast import PAYMENTS, Cast, denied
+from hub.lab.hosts import LabHost
+from tests.lab.fixture import PAYMENTS, LabFixture, denied
 
 pytestmark = pytest.mark.lab
 
@@ -29,9 +29,9 @@ def only(followed: Followed) -> Incident:
     return incident
 
 
-def seen(cast: Cast, host: Host) -> dict[str, Any]:
+def seen(lab_fixture: LabFixture, host: LabHost) -> dict[str, Any]:
     """Return a host as its own account's administrator sees it."""
-    ec2 = cast.client("ec2", cast.admin(host.account), host.region)
+    ec2 = lab_fixture.client("ec2", lab_fixture.admin(host.account), host.region)
 
     def attribute(name: str) -> Any:
         found = ec2.describe_instance_attribute(InstanceId=host.instance, Attribute=name)
@@ -39,7 +39,7 @@ def seen(cast: Cast, host: Host) -> dict[str, Any]:
 
     (instance,) = ec2.describe_instances(InstanceIds=[host.instance])["Reservations"][0]["Instances"]
     return {
-        "groups": cast.now(host).groups,
+        "groups": lab_fixture.now(host).groups,
         "termination protection": attribute("disableApiTermination"),
         "stop protection": attribute("disableApiStop"),
         "volumes go with it": [each["Ebs"]["DeleteOnTermination"] for each in instance["BlockDeviceMappings"]],
@@ -47,60 +47,60 @@ def seen(cast: Cast, host: Host) -> dict[str, Any]:
     }
 
 
-def snapshots(cast: Cast, host: Host, incident: Incident) -> list[dict[str, Any]]:
-    ec2 = cast.client("ec2", cast.admin(host.account), host.region)
-    tag = names.incident_tag(cast.lab.world.qualifier)
+def snapshots(lab_fixture: LabFixture, host: LabHost, incident: Incident) -> list[dict[str, Any]]:
+    ec2 = lab_fixture.client("ec2", lab_fixture.admin(host.account), host.region)
+    tag = names.incident_tag(lab_fixture.lab.world.qualifier)
     found: list[dict[str, Any]] = ec2.describe_snapshots(
         OwnerIds=["self"], Filters=[{"Name": f"tag:{tag}", "Values": [incident.id]}]
     )["Snapshots"]
     return found
 
 
-def test_a_finding_contains_the_host_and_a_release_puts_it_back(cast: Cast) -> None:
-    host = cast.new_host()
-    before = seen(cast, host)
+def test_a_finding_contains_the_host_and_a_release_puts_it_back(lab_fixture: LabFixture) -> None:
+    host = lab_fixture.new_host()
+    before = seen(lab_fixture, host)
 
-    followed = cast.report(CLASSIC, host)
+    followed = lab_fixture.report(CLASSIC, host)
     incident = only(followed)
     assert followed.outcome == "acted"
     assert incident.state is State.CONTAINED
     skipped = {step.name for step in incident.steps if step.outcome is StepOutcome.SKIPPED}
-    assert skipped == {"scaling", "targets", "identity", "users"}, "a host in no group, without a role or a user"
+    assert skipped == {"scaling", "targets", "role_denial", "users"}, "a host in no group, without a role or a user"
     assert {step.outcome for step in incident.steps if step.name not in skipped} == {StepOutcome.DONE}
 
-    after = seen(cast, host)
+    after = seen(lab_fixture, host)
     worn = {group for groups in after["groups"] for group in groups}
     assert len(worn) == 1
     assert worn.isdisjoint(group for groups in before["groups"] for group in groups)
     assert after["termination protection"] is True
     assert after["stop protection"] is True
     assert after["volumes go with it"] == [False, False]
-    tag = names.incident_tag(cast.lab.world.qualifier)
+    tag = names.incident_tag(lab_fixture.lab.world.qualifier)
     assert after["tags"] == {**before["tags"], "status": "isolated", tag: incident.id}
-    assert {each["VolumeId"] for each in snapshots(cast, host, incident)} == set(host.volumes)
+    assert {each["VolumeId"] for each in snapshots(lab_fixture, host, incident)} == set(host.volumes)
 
     asked = {
-        "FunctionName": names.function(cast.lab.world.qualifier, names.RELEASE),
+        "FunctionName": names.function(lab_fixture.lab.world.qualifier, names.RELEASE),
         "Payload": json.dumps({"incident": incident.id, "by": "the lab"}),
     }
     with pytest.raises(ClientError) as refused:
-        cast.client("lambda", cast.admin(cast.hub)).invoke(**asked)
+        lab_fixture.client("lambda", lab_fixture.admin(lab_fixture.hub)).invoke(**asked)
     assert "explicit deny" in denied(refused.value)
-    assert seen(cast, host) == after
-    answer = cast.client("lambda", cast.operator()).invoke(**asked)
+    assert seen(lab_fixture, host) == after
+    answer = lab_fixture.client("lambda", lab_fixture.operator()).invoke(**asked)
     released = json.load(answer["Payload"])
     assert (released["error"], released["state"]) == (None, "released")
-    assert seen(cast, host) == before
-    assert len(snapshots(cast, host, incident)) == 2, "the evidence stays"
+    assert seen(lab_fixture, host) == before
+    assert len(snapshots(lab_fixture, host, incident)) == 2, "the evidence stays"
 
 
-def test_what_happened_is_kept_and_told(cast: Cast) -> None:
-    queue = cast.notices()
-    host = cast.new_host()
-    incident = only(cast.report(CLASSIC, host))
+def test_what_happened_is_kept_and_told(lab_fixture: LabFixture) -> None:
+    queue = lab_fixture.notices()
+    host = lab_fixture.new_host()
+    incident = only(lab_fixture.report(CLASSIC, host))
 
-    storage = cast.client("s3", cast.admin(cast.hub))
-    bucket = cast.lab.settings.evidence_bucket
+    storage = lab_fixture.client("s3", lab_fixture.admin(lab_fixture.hub))
+    bucket = lab_fixture.lab.settings.evidence_bucket
     kept = storage.list_objects_v2(Bucket=bucket, Prefix=f"incidents/{incident.id}/finding").get("Contents", [])
     assert kept, storage.list_objects_v2(Bucket=bucket)
     event = json.loads(storage.get_object(Bucket=bucket, Key=kept[0]["Key"])["Body"].read())
@@ -112,45 +112,45 @@ def test_what_happened_is_kept_and_told(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("file", [V2, NATIVE])
-def test_every_dialect_arrives(cast: Cast, file: str) -> None:
-    host = cast.new_host()
-    followed = cast.report(file, host)
+def test_every_dialect_arrives(lab_fixture: LabFixture, file: str) -> None:
+    host = lab_fixture.new_host()
+    followed = lab_fixture.report(file, host)
     assert followed.outcome == "acted", followed.reason
-    assert cast.now(host).groups != host.groups
+    assert lab_fixture.now(host).groups != host.groups
 
 
-def test_a_finding_of_another_region_is_forwarded(cast: Cast) -> None:
-    host = cast.new_host(region="us-east-1")
-    followed = cast.report(NATIVE, host)
+def test_a_finding_of_another_region_is_forwarded(lab_fixture: LabFixture) -> None:
+    host = lab_fixture.new_host(region="us-east-1")
+    followed = lab_fixture.report(NATIVE, host)
     assert followed.outcome == "acted", followed.reason
-    assert cast.now(host).groups != host.groups
+    assert lab_fixture.now(host).groups != host.groups
 
 
-def test_a_sample_is_never_enforced(cast: Cast) -> None:
-    host = cast.new_host()
-    assert cast.report(SAMPLE, host).outcome != "acted"
-    assert cast.now(host).groups == host.groups
+def test_a_sample_is_never_enforced(lab_fixture: LabFixture) -> None:
+    host = lab_fixture.new_host()
+    assert lab_fixture.report(SAMPLE, host).outcome != "acted"
+    assert lab_fixture.now(host).groups == host.groups
 
 
-def test_policy_decides_by_account(cast: Cast) -> None:
-    host = cast.new_host("555566667777")
-    followed = cast.report(CLASSIC, host)
+def test_policy_decides_by_account(lab_fixture: LabFixture) -> None:
+    host = lab_fixture.new_host("555566667777")
+    followed = lab_fixture.report(CLASSIC, host)
     assert followed.outcome == "awaiting-approval"
-    assert cast.now(host).groups == host.groups
+    assert lab_fixture.now(host).groups == host.groups
 
 
-def test_both_stack_sets_reach_their_accounts(cast: Cast) -> None:
-    world = cast.lab.world
+def test_both_stack_sets_reach_their_accounts(lab_fixture: LabFixture) -> None:
+    world = lab_fixture.lab.world
     reached = {account for account, member in world.ours.members.items() if member.ou != "/"}
     expected = {names.member_role(world.qualifier, purpose) for purpose in ("contain", "release")}
     for account in reached:
-        iam = cast.client("iam", cast.admin(account))
+        iam = lab_fixture.client("iam", lab_fixture.admin(account))
         roles = iam.list_roles(PathPrefix=names.iam_path(world.qualifier))["Roles"]
         assert expected <= {role["RoleName"] for role in roles}, account
     stacks = {
         account: [
             stack["StackName"]
-            for stack in cast.client("cloudformation", cast.admin(account)).describe_stacks()["Stacks"]
+            for stack in lab_fixture.client("cloudformation", lab_fixture.admin(account)).describe_stacks()["Stacks"]
             if stack["StackName"].startswith("StackSet-")
         ]
         for account in reached
@@ -163,7 +163,7 @@ def test_both_stack_sets_reach_their_accounts(cast: Cast) -> None:
     assert PAYMENTS in reached
 
 
-def test_no_stack_set_reaches_the_management_account(cast: Cast) -> None:
-    world = cast.lab.world
-    iam = cast.client("iam", cast.admin(world.ours.management))
+def test_no_stack_set_reaches_the_management_account(lab_fixture: LabFixture) -> None:
+    world = lab_fixture.lab.world
+    iam = lab_fixture.client("iam", lab_fixture.admin(world.ours.management))
     assert iam.list_roles(PathPrefix=names.iam_path(world.qualifier))["Roles"] == []

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hub.lab.organization import STRANGER
-from tests.lab.cast import PAYMENTS, Cast, denied
+from tests.lab.fixture import PAYMENTS, LabFixture, denied
 
 pytestmark = pytest.mark.lab
 
@@ -94,7 +94,7 @@ CASES: Mapping[str, Case] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_condition_holds_or_does_not(cast: Cast, case: str) -> None:
+def test_a_condition_holds_or_does_not(lab_fixture: LabFixture, case: str) -> None:
     resource, condition, account, how, allowed = CASES[case]
     name = "case-" + case.replace(" ", "-").replace("'", "")
     statement = {
@@ -103,8 +103,8 @@ def test_a_condition_holds_or_does_not(cast: Cast, case: str) -> None:
         "Resource": f"arn:aws:sqs:*:*:{resource}",
         "Condition": condition,
     }
-    keys = cast.role(account, name, {"Statement": [statement]}, how=how)
-    sqs = cast.client("sqs", keys)
+    keys = lab_fixture.role(account, name, {"Statement": [statement]}, how=how)
+    sqs = lab_fixture.client("sqs", keys)
     if allowed:
         assert sqs.create_queue(QueueName="red-queue")["QueueUrl"]
         return
@@ -114,10 +114,10 @@ def test_a_condition_holds_or_does_not(cast: Cast, case: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "allowed"), [("by-path", True), ("other-path", False)])
-def test_the_callers_arn_is_that_of_its_role(cast: Cast, name: str, allowed: bool) -> None:
+def test_the_callers_arn_is_that_of_its_role(lab_fixture: LabFixture, name: str, allowed: bool) -> None:
     condition = {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{PAYMENTS}:role/team/by-path"}}
     policy = {"Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Condition": condition}]}
-    sqs = cast.client("sqs", cast.role(PAYMENTS, name, policy, "/team/"))
+    sqs = lab_fixture.client("sqs", lab_fixture.role(PAYMENTS, name, policy, "/team/"))
     if allowed:
         assert sqs.create_queue(QueueName="by-path")["QueueUrl"]
     else:
@@ -126,16 +126,16 @@ def test_the_callers_arn_is_that_of_its_role(cast: Cast, name: str, allowed: boo
         denied(caught.value)
 
 
-def test_what_the_lab_does_not_know_of_ec2_is_refused(cast: Cast) -> None:
-    admin = cast.client("ec2", cast.admin(PAYMENTS))
+def test_what_the_lab_does_not_know_of_ec2_is_refused(lab_fixture: LabFixture) -> None:
+    admin = lab_fixture.client("ec2", lab_fixture.admin(PAYMENTS))
     with pytest.raises(ClientError) as caught:
         admin.create_vpc(CidrBlock="10.0.0.0/16")
     assert "doesn't know" in denied(caught.value)
-    assert cast.lab.clients.root("ec2", PAYMENTS, cast.region).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]
+    assert lab_fixture.lab.clients.root("ec2", PAYMENTS, lab_fixture.region).create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]
 
 
-def test_a_boundary_of_the_template_bounds(cast: Cast) -> None:
-    iam = cast.client("iam", cast.admin(PAYMENTS))
+def test_a_boundary_of_the_template_bounds(lab_fixture: LabFixture) -> None:
+    iam = lab_fixture.client("iam", lab_fixture.admin(PAYMENTS))
     for purpose in ("contain", "release"):
         role = iam.get_role(RoleName=f"cordon-{purpose}")["Role"]
         boundary = role["PermissionsBoundary"]["PermissionsBoundaryArn"]

@@ -11,8 +11,8 @@ import pytest
 
 from functions import names
 from functions.incident.model import Incident, State, StepOutcome
-from hub.lab.hosts import Host
-from tests.lab.cast import PAYMENTS, Cast
+from hub.lab.hosts import LabHost
+from tests.lab.fixture import PAYMENTS, LabFixture
 from tests.lab.test_denials import Member, refused
 from tests.lab.test_end_to_end import CLASSIC, only
 
@@ -25,15 +25,15 @@ ROLE = "storefront"
 class InService:
     """Two hosts of one role, in a scaling group and in a target group."""
 
-    cast: Cast
-    hosts: tuple[Host, ...]
+    lab_fixture: LabFixture
+    hosts: tuple[LabHost, ...]
     targets: str
 
     def state(self) -> dict[str, Any]:
         """Return what the account's administrator sees of it all."""
-        cast = self.cast
-        admin, region = cast.admin(PAYMENTS), cast.region
-        scaling, balancing, iam = (cast.client(each, admin, region) for each in ("autoscaling", "elbv2", "iam"))
+        lab_fixture = self.lab_fixture
+        admin, region = lab_fixture.admin(PAYMENTS), lab_fixture.region
+        scaling, balancing, iam = (lab_fixture.client(each, admin, region) for each in ("autoscaling", "elbv2", "iam"))
         named = [host.instance for host in self.hosts]
         members = scaling.describe_auto_scaling_instances(InstanceIds=named)["AutoScalingInstances"]
         targets = balancing.describe_target_health(TargetGroupArn=self.targets)["TargetHealthDescriptions"]
@@ -48,20 +48,22 @@ class InService:
 
 
 @pytest.fixture(scope="module")
-def service(cast: Cast) -> InService:
-    builder = cast.builder()
+def service(lab_fixture: LabFixture) -> InService:
+    builder = lab_fixture.builder()
     group, profile = builder.group("storefront", 443), builder.profile(ROLE, "/shop/")
     hosts = tuple(builder.host(f"storefront-{number}", ((group,),), profile=profile) for number in (1, 2))
-    return InService(cast, hosts, builder.in_service("storefront", hosts))
+    return InService(lab_fixture, hosts, builder.in_service("storefront", hosts))
 
 
-def test_it_goes_out_of_service_and_back(cast: Cast, service: InService) -> None:
+def test_it_goes_out_of_service_and_back(lab_fixture: LabFixture, service: InService) -> None:
     host, other = service.hosts
     before = service.state()
-    incident: Incident = only(cast.report(CLASSIC, host))
+    incident: Incident = only(lab_fixture.report(CLASSIC, host))
     assert incident.state is State.CONTAINED, incident.steps
     outcomes = {step.name: step.outcome for step in incident.steps}
-    assert {outcomes[name] for name in ("scaling", "targets", "isolate", "capture", "identity")} == {StepOutcome.DONE}
+    assert {outcomes[name] for name in ("scaling", "targets", "isolate", "capture", "role_denial")} == {
+        StepOutcome.DONE
+    }
 
     after = service.state()
     assert after["members"] == {**before["members"], host.instance: "Standby"}
@@ -71,26 +73,26 @@ def test_it_goes_out_of_service_and_back(cast: Cast, service: InService) -> None
     assert after["attached"] == {"cordon-denial"}
 
     asked = {
-        "FunctionName": names.function(cast.lab.world.qualifier, names.RELEASE),
+        "FunctionName": names.function(lab_fixture.lab.world.qualifier, names.RELEASE),
         "Payload": json.dumps({"incident": incident.id, "by": "the lab"}),
     }
-    released = json.load(cast.client("lambda", cast.operator()).invoke(**asked)["Payload"])
+    released = json.load(lab_fixture.client("lambda", lab_fixture.operator()).invoke(**asked)["Payload"])
     assert (released["error"], released["state"]) == (None, "released"), released
     assert service.state() == before
 
 
-def test_the_contain_role_writes_slots_and_no_other_tag(cast: Cast, service: InService) -> None:
-    iam = cast.client("iam", Member(cast, service.hosts[0]).keys)
+def test_the_contain_role_writes_slots_and_no_other_tag(lab_fixture: LabFixture, service: InService) -> None:
+    iam = lab_fixture.client("iam", Member(lab_fixture, service.hosts[0]).keys)
     slot, other = ({"Key": key, "Value": "x"} for key in (names.denied_tag("cordon", 4), "team"))
     for tags in ([other], [slot, other]):
         assert "iam:TagRole" in refused(lambda tags=tags: iam.tag_role(RoleName=ROLE, Tags=tags))
     iam.tag_role(RoleName=ROLE, Tags=[slot])
     assert "iam:UntagRole" in refused(lambda: iam.untag_role(RoleName=ROLE, TagKeys=[slot["Key"]]))
-    cast.client("iam", cast.admin(PAYMENTS)).untag_role(RoleName=ROLE, TagKeys=[slot["Key"]])
+    lab_fixture.client("iam", lab_fixture.admin(PAYMENTS)).untag_role(RoleName=ROLE, TagKeys=[slot["Key"]])
 
 
-def test_it_attaches_the_denial_and_no_other_policy(cast: Cast, service: InService) -> None:
-    iam = cast.client("iam", Member(cast, service.hosts[0]).keys)
+def test_it_attaches_the_denial_and_no_other_policy(lab_fixture: LabFixture, service: InService) -> None:
+    iam = lab_fixture.client("iam", Member(lab_fixture, service.hosts[0]).keys)
     denial = f"arn:aws:iam::{PAYMENTS}:policy/cordon/cordon-denial"
     for policy in (
         "arn:aws:iam::aws:policy/AdministratorAccess",
@@ -99,17 +101,17 @@ def test_it_attaches_the_denial_and_no_other_policy(cast: Cast, service: InServi
         refused(lambda policy=policy: iam.attach_role_policy(RoleName=ROLE, PolicyArn=policy))
     iam.attach_role_policy(RoleName=ROLE, PolicyArn=denial)
     refused(lambda: iam.attach_role_policy(RoleName="cordon-contain", PolicyArn=denial))
-    cast.client("iam", cast.admin(PAYMENTS)).detach_role_policy(RoleName=ROLE, PolicyArn=denial)
+    lab_fixture.client("iam", lab_fixture.admin(PAYMENTS)).detach_role_policy(RoleName=ROLE, PolicyArn=denial)
 
 
-def test_it_takes_out_of_service_and_does_not_put_back(cast: Cast, service: InService) -> None:
-    keys, host = Member(cast, service.hosts[1]).keys, service.hosts[1]
-    scaling, balancing = (cast.client(each, keys, host.region) for each in ("autoscaling", "elbv2"))
+def test_it_takes_out_of_service_and_does_not_put_back(lab_fixture: LabFixture, service: InService) -> None:
+    keys, host = Member(lab_fixture, service.hosts[1]).keys, service.hosts[1]
+    scaling, balancing = (lab_fixture.client(each, keys, host.region) for each in ("autoscaling", "elbv2"))
     target = {"TargetGroupArn": service.targets, "Targets": [{"Id": host.instance}]}
     assert "RegisterTargets" in refused(lambda: balancing.register_targets(**target))
     member = {"AutoScalingGroupName": "storefront", "InstanceIds": [host.instance]}
     assert "ExitStandby" in refused(lambda: scaling.exit_standby(**member))
     told = refused(lambda: scaling.update_auto_scaling_group(AutoScalingGroupName="storefront", MinSize=0))
     assert "UpdateAutoScalingGroup" in told
-    elsewhere = cast.client("autoscaling", keys, "us-east-1")
+    elsewhere = lab_fixture.client("autoscaling", keys, "us-east-1")
     refused(elsewhere.describe_auto_scaling_groups)

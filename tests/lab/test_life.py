@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hub.lab.lab import Lab, up
-from tests.lab.cast import ROOT, Cast
+from tests.lab.fixture import ROOT, LabFixture
 from tests.lab.test_end_to_end import CLASSIC, only, seen
 
 pytestmark = pytest.mark.lab
@@ -61,11 +61,11 @@ def test_deployed_at_work_and_left(own: Lab) -> None:
     assert code == 0, told
     assert "Deployed in account 111111111111: cordon-hub." in told
 
-    cast = Cast(own)
-    host = cast.new_host()
-    before = seen(cast, host)
-    incident = only(cast.report(CLASSIC, host))
-    assert seen(cast, host) != before
+    lab_fixture = LabFixture(own)
+    host = lab_fixture.new_host()
+    before = seen(lab_fixture, host)
+    incident = only(lab_fixture.report(CLASSIC, host))
+    assert seen(lab_fixture, host) != before
 
     code, told = cordon(own, "organization", "destroy", "--yes")
     assert code == 1
@@ -74,7 +74,7 @@ def test_deployed_at_work_and_left(own: Lab) -> None:
 
     code, told = cordon(own, "release", incident.id, "--by", "the lab")
     assert code == 0, told
-    assert seen(cast, host) == before
+    assert seen(lab_fixture, host) == before
 
     code, told = cordon(own, "organization", "destroy", "--yes")
     assert code == 0, told

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hub.lab.assembly import Stack
+from hub.lab.assembly import SynthesizedStack
 from hub.lab.deploy import deploy
 from hub.lab.errors import DeploymentError
-from tests.lab.cast import PAYMENTS, Cast
+from tests.lab.fixture import PAYMENTS, LabFixture
 
 pytestmark = pytest.mark.lab
 
@@ -27,13 +27,15 @@ def secret_template() -> str:
 
 
 class StackSets:
-    def __init__(self, cast: Cast) -> None:
-        self.cast = cast
-        organizations = cast.lab.clients.root("organizations", cast.lab.world.ours.management, cast.region)
+    def __init__(self, lab_fixture: LabFixture) -> None:
+        self.lab_fixture = lab_fixture
+        organizations = lab_fixture.lab.clients.root(
+            "organizations", lab_fixture.lab.world.ours.management, lab_fixture.region
+        )
         self.root = organizations.list_roots()["Roots"][0]["Id"]
 
     def deploy(self, name: str, body: str, **changes: Any) -> None:
-        account = changes.pop("account", self.cast.hub)
+        account = changes.pop("account", self.lab_fixture.hub)
         properties = {
             "StackSetName": name,
             "PermissionModel": "SERVICE_MANAGED",
@@ -41,28 +43,30 @@ class StackSets:
             "Capabilities": ["CAPABILITY_NAMED_IAM"],
             "TemplateBody": body,
             "StackInstancesGroup": [
-                {"DeploymentTargets": {"OrganizationalUnitIds": [self.root]}, "Regions": [self.cast.region]}
+                {"DeploymentTargets": {"OrganizationalUnitIds": [self.root]}, "Regions": [self.lab_fixture.region]}
             ],
             **changes,
         }
         resource = {"Type": "AWS::CloudFormation::StackSet", "Properties": properties}
         template = json.dumps({"Resources": {"Set": resource}})
-        stack = Stack(name, account, self.cast.region, template, tags={}, assets=())
-        deploy(self.cast.lab.clients, [stack], lambda _: None)
+        stack = SynthesizedStack(name, account, self.lab_fixture.region, template, tags={}, assets=())
+        deploy(self.lab_fixture.lab.clients, [stack], lambda _: None)
 
     def queues(self, account: str) -> list[str]:
-        found = self.cast.client("sqs", self.cast.admin(account)).list_queues().get("QueueUrls", [])
+        found = self.lab_fixture.client("sqs", self.lab_fixture.admin(account)).list_queues().get("QueueUrls", [])
         return [url.rpartition("/")[2] for url in found]
 
 
 @pytest.fixture
-def stack_sets(cast: Cast) -> StackSets:
-    return StackSets(cast)
+def stack_sets(lab_fixture: LabFixture) -> StackSets:
+    return StackSets(lab_fixture)
 
 
-def test_every_member_is_reached_and_the_management_account_is_not(cast: Cast, stack_sets: StackSets) -> None:
+def test_every_member_is_reached_and_the_management_account_is_not(
+    lab_fixture: LabFixture, stack_sets: StackSets
+) -> None:
     stack_sets.deploy("everywhere", member_template("everywhere"))
-    ours = cast.lab.world.ours
+    ours = lab_fixture.lab.world.ours
     assert all("everywhere" in stack_sets.queues(account) for account in ours.members)
     assert "everywhere" not in stack_sets.queues(ours.management)
 
@@ -73,11 +77,11 @@ def test_an_update_reaches_them_too(stack_sets: StackSets) -> None:
     assert "after" in stack_sets.queues(PAYMENTS)
 
 
-def test_what_fails_in_an_account_is_told(cast: Cast, stack_sets: StackSets) -> None:
+def test_what_fails_in_an_account_is_told(lab_fixture: LabFixture, stack_sets: StackSets) -> None:
     with pytest.raises(DeploymentError) as caught:
         stack_sets.deploy("failing", secret_template())
     assert "stack failing is" in str(caught.value)
-    assert all(account in str(caught.value) for account in cast.lab.world.ours.members)
+    assert all(account in str(caught.value) for account in lab_fixture.lab.world.ours.members)
 
 
 @pytest.mark.parametrize(

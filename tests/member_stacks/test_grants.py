@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from functions.steps.grant import Grant, reading
+from functions.grants import Grant, reading
 from functions.steps.registry import (
     Needed,
     contain_actions,

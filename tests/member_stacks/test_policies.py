@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.names import DENIED_TAGS
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from member_stacks.kept import KEPT
 from tests.authorization.reference import condition_keys, matching, resource_types
 from tests.authorization.simulator import Case, Policies, Principal, simulate
@@ -25,7 +25,7 @@ BUCKET = "arn:aws:s3:::payments"
 
 def allowed(
     document: Mapping[str, Any],
-    requests: Sequence[Request],
+    requests: Sequence[AuthorizationRequest],
     who: Mapping[str, str | tuple[str, ...]] | None = None,
     *,
     as_boundary: bool = False,
@@ -38,11 +38,11 @@ def allowed(
     return simulate([Case(request, principal, policies) for request in requests])
 
 
-READ = Request("s3:GetObject", f"{BUCKET}/ledger", {})
+READ = AuthorizationRequest("s3:GetObject", f"{BUCKET}/ledger", {})
 WAY_IN = [
-    Request("ssm:UpdateInstanceInformation", HOST, {}),
-    Request("ssmmessages:OpenDataChannel", "*", {}),
-    Request("ec2messages:GetMessages", "*", {}),
+    AuthorizationRequest("ssm:UpdateInstanceInformation", HOST, {}),
+    AuthorizationRequest("ssmmessages:OpenDataChannel", "*", {}),
+    AuthorizationRequest("ec2messages:GetMessages", "*", {}),
 ]
 
 
@@ -81,14 +81,14 @@ def test_what_is_isolated_is_left_alone() -> None:
     restriction = policy(RESTRICTION)
     isolated, tag = {"aws:ResourceTag/status": "isolated"}, {"aws:ResourceTag/status": "live"}
     for name in ("TerminateInstances", "StopInstances", "RebootInstances", "ModifyInstanceAttribute", "DeleteTags"):
-        on_isolated, on_live = (Request(f"ec2:{name}", HOST, tags) for tags in (isolated, tag))
+        on_isolated, on_live = (AuthorizationRequest(f"ec2:{name}", HOST, tags) for tags in (isolated, tag))
         assert allowed(restriction, [on_isolated, on_live]) == [False, True], name
 
 
 @pytest.mark.parametrize("tags", [{"status": "isolated"}, {"cordon:incident": "inc-1"}])
 def test_everything_that_is_kept_is_denied_on_what_is_isolated(tags: Mapping[str, str]) -> None:
     asked = [
-        Request(action, f"{EC2 if kind != 'snapshot' else EC2.removesuffix(MEMBER)}:{kind}/x-1", context)
+        AuthorizationRequest(action, f"{EC2 if kind != 'snapshot' else EC2.removesuffix(MEMBER)}:{kind}/x-1", context)
         for pattern in KEPT
         for action in matching(pattern)
         for kind in ("instance", "network-interface", "security-group", "snapshot", "volume")
@@ -103,7 +103,7 @@ def test_everything_that_is_kept_is_denied_on_what_is_isolated(tags: Mapping[str
 def test_a_tag_of_the_same_name_in_other_letters_hides_nothing() -> None:
     """IAM takes ``Status`` for ``status``: which of the two it compares is not known."""
     tags = {"aws:ResourceTag/Status": "live", "aws:ResourceTag/cordon:incident": "inc-1"}
-    assert allowed(policy(RESTRICTION), [Request("ec2:TerminateInstances", HOST, tags)]) == [False]
+    assert allowed(policy(RESTRICTION), [AuthorizationRequest("ec2:TerminateInstances", HOST, tags)]) == [False]
 
 
 def test_whoever_is_restricted_stays_restricted() -> None:
@@ -111,32 +111,32 @@ def test_whoever_is_restricted_stays_restricted() -> None:
     group = f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted"
     user, role = (f"arn:aws:iam::{MEMBER}:{each}" for each in ("user/alice", "role/operator"))
     refused = [
-        Request("iam:RemoveUserFromGroup", group, {}),
-        Request("iam:DetachGroupPolicy", group, {"iam:PolicyARN": ours}),
-        Request("iam:PutGroupPolicy", group, {}),
-        Request("iam:DeleteGroup", group, {}),
-        Request("iam:UpdateGroup", group, {}),
-        Request("iam:CreatePolicyVersion", ours, {}),
-        Request("iam:SetDefaultPolicyVersion", ours, {}),
-        Request("iam:DeletePolicy", ours, {}),
-        Request("iam:DetachUserPolicy", user, {"iam:PolicyARN": ours}),
-        Request("iam:DetachRolePolicy", role, {"iam:PolicyARN": ours}),
+        AuthorizationRequest("iam:RemoveUserFromGroup", group, {}),
+        AuthorizationRequest("iam:DetachGroupPolicy", group, {"iam:PolicyARN": ours}),
+        AuthorizationRequest("iam:PutGroupPolicy", group, {}),
+        AuthorizationRequest("iam:DeleteGroup", group, {}),
+        AuthorizationRequest("iam:UpdateGroup", group, {}),
+        AuthorizationRequest("iam:CreatePolicyVersion", ours, {}),
+        AuthorizationRequest("iam:SetDefaultPolicyVersion", ours, {}),
+        AuthorizationRequest("iam:DeletePolicy", ours, {}),
+        AuthorizationRequest("iam:DetachUserPolicy", user, {"iam:PolicyARN": ours}),
+        AuthorizationRequest("iam:DetachRolePolicy", role, {"iam:PolicyARN": ours}),
     ]
     assert allowed(policy(RESTRICTION), refused) == [False] * len(refused)
     other = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     free = [
-        Request("iam:AddUserToGroup", group, {}),
-        Request("iam:GetGroup", group, {}),
-        Request("iam:ListEntitiesForPolicy", ours, {}),
-        Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/others", {}),
-        Request("iam:DetachUserPolicy", user, {"iam:PolicyARN": other}),
-        Request("iam:AttachUserPolicy", user, {"iam:PolicyARN": ours}),
+        AuthorizationRequest("iam:AddUserToGroup", group, {}),
+        AuthorizationRequest("iam:GetGroup", group, {}),
+        AuthorizationRequest("iam:ListEntitiesForPolicy", ours, {}),
+        AuthorizationRequest("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/others", {}),
+        AuthorizationRequest("iam:DetachUserPolicy", user, {"iam:PolicyARN": other}),
+        AuthorizationRequest("iam:AttachUserPolicy", user, {"iam:PolicyARN": ours}),
     ]
     assert allowed(policy(RESTRICTION), free) == [True] * len(free)
 
 
 def test_the_serial_console_sees_no_tags_and_is_denied() -> None:
-    console = Request("ec2-instance-connect:SendSerialConsoleSSHPublicKey", HOST, {})
+    console = AuthorizationRequest("ec2-instance-connect:SendSerialConsoleSSHPublicKey", HOST, {})
     assert resource_types(console.action) == {"instance"}
     assert not condition_keys(console.action, "instance")
     assert allowed(policy(RESTRICTION), [console]) == [False]
@@ -145,13 +145,13 @@ def test_the_serial_console_sees_no_tags_and_is_denied() -> None:
 def test_nobody_says_falsely_that_something_is_isolated() -> None:
     restriction = policy(RESTRICTION)
 
-    def tagging(key: str, value: str) -> Request:
-        return Request("ec2:CreateTags", HOST, {f"aws:RequestTag/{key}": value, "aws:TagKeys": (key,)})
+    def tagging(key: str, value: str) -> AuthorizationRequest:
+        return AuthorizationRequest("ec2:CreateTags", HOST, {f"aws:RequestTag/{key}": value, "aws:TagKeys": (key,)})
 
     forged = [tagging("status", "isolated"), tagging("status", "Isolated"), tagging("cordon:incident", "inc-1")]
     assert allowed(restriction, forged) == [False, False, False]
     assert allowed(restriction, [tagging("status", "live"), tagging("team", "payments")]) == [True, True]
-    taken = Request("ec2:DeleteTags", HOST, {"aws:TagKeys": ("cordon:incident",)})
+    taken = AuthorizationRequest("ec2:DeleteTags", HOST, {"aws:TagKeys": ("cordon:incident",)})
     assert allowed(restriction, [taken]) == [False]
 
 
@@ -177,14 +177,14 @@ def test_ec2_knows_the_tags_of_what_is_kept(pattern: str) -> None:
 
 WHOLE = replace(PROPS, identity=True)
 OURS = [
-    Request("iam:PutRolePolicy", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
-    Request("iam:DeleteRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
-    Request("iam:DeleteRolePermissionsBoundary", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
-    Request("iam:CreatePolicyVersion", f"arn:aws:iam::{MEMBER}:policy/cordon/cordon-boundary", {}),
-    Request("iam:DetachGroupPolicy", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
-    Request("iam:DeleteGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
-    Request("sts:AssumeRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
-    Request("sts:AssumeRole", "arn:aws:iam::999988887777:role/elsewhere", {}),
+    AuthorizationRequest("iam:PutRolePolicy", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
+    AuthorizationRequest("iam:DeleteRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
+    AuthorizationRequest("iam:DeleteRolePermissionsBoundary", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-contain", {}),
+    AuthorizationRequest("iam:CreatePolicyVersion", f"arn:aws:iam::{MEMBER}:policy/cordon/cordon-boundary", {}),
+    AuthorizationRequest("iam:DetachGroupPolicy", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+    AuthorizationRequest("iam:DeleteGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+    AuthorizationRequest("sts:AssumeRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-release", {}),
+    AuthorizationRequest("sts:AssumeRole", "arn:aws:iam::999988887777:role/elsewhere", {}),
 ]
 SNAPSHOT = "arn:aws:ec2:eu-west-1::snapshot/snap-0a1b2c3d4e5f60718"
 
@@ -198,8 +198,10 @@ def test_the_boundary_keeps_the_roles_from_themselves_and_from_other_roles() -> 
 def test_the_boundary_lets_evidence_go_to_the_forensics_account_alone() -> None:
     boundary = policy("cordon-boundary", template(WHOLE))
 
-    def shared(**whom: tuple[str, ...]) -> Request:
-        return Request("ec2:ModifySnapshotAttribute", SNAPSHOT, {f"ec2:Add/{key}": each for key, each in whom.items()})
+    def shared(**whom: tuple[str, ...]) -> AuthorizationRequest:
+        return AuthorizationRequest(
+            "ec2:ModifySnapshotAttribute", SNAPSHOT, {f"ec2:Add/{key}": each for key, each in whom.items()}
+        )
 
     strangers = [
         shared(userId=("999988887777",)),
@@ -215,14 +217,14 @@ def test_the_boundary_leaves_what_the_roles_need() -> None:
     here, elsewhere = {"aws:RequestedRegion": "eu-west-1"}, {"aws:RequestedRegion": "ap-south-1"}
     role = f"arn:aws:iam::{MEMBER}:role/payments/web"
     requests = [
-        Request("ec2:ModifyInstanceAttribute", HOST, here),
-        Request("iam:PutRolePolicy", role, {}),
-        Request("iam:PassRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-quarantined", {}),
-        Request("iam:AttachRolePolicy", role, {}),
-        Request("iam:AddUserToGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
-        Request("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
-        Request("ec2:ModifyInstanceAttribute", HOST, elsewhere),
-        Request("iam:AttachUserPolicy", f"arn:aws:iam::{MEMBER}:user/ann", {}),
-        Request("ec2:TerminateInstances", HOST, here),
+        AuthorizationRequest("ec2:ModifyInstanceAttribute", HOST, here),
+        AuthorizationRequest("iam:PutRolePolicy", role, {}),
+        AuthorizationRequest("iam:PassRole", f"arn:aws:iam::{MEMBER}:role/cordon/cordon-quarantined", {}),
+        AuthorizationRequest("iam:AttachRolePolicy", role, {}),
+        AuthorizationRequest("iam:AddUserToGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+        AuthorizationRequest("iam:RemoveUserFromGroup", f"arn:aws:iam::{MEMBER}:group/cordon/cordon-restricted", {}),
+        AuthorizationRequest("ec2:ModifyInstanceAttribute", HOST, elsewhere),
+        AuthorizationRequest("iam:AttachUserPolicy", f"arn:aws:iam::{MEMBER}:user/ann", {}),
+        AuthorizationRequest("ec2:TerminateInstances", HOST, here),
     ]
     assert allowed(boundary, requests, as_boundary=True) == [True] * 6 + [False] * 3

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.authorization.requests import Request
+from hub.authorization.requests import AuthorizationRequest
 from tests.authorization.reference import action
 from tests.authorization.simulator import Case, Policies, Principal, simulate
 from tests.member_stacks.made import HUB, MEMBER, ORGANIZATION, PROPS, resources, template
@@ -46,7 +46,7 @@ def ask(role: str, operation: str, *, without: str = "", **changes: Any) -> bool
     trust = resources("IAM.Role", template(WHOLE))[f"cordon-{role}"]["AssumeRolePolicyDocument"]
     target = f"arn:aws:iam::{MEMBER}:role/cordon/cordon-{role}"
     policies = Policies(identity=(ANYTHING,), resource=trust)
-    (allowed,) = simulate([Case(Request(operation, target, context), principal, policies, owner=MEMBER)])
+    (allowed,) = simulate([Case(AuthorizationRequest(operation, target, context), principal, policies, owner=MEMBER)])
     return allowed
 
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.incident.items import CONTROL_KEY, to_item
-from functions.organization.control import FOUND_HOLDS, Control, ControlError, Records
+from functions.organization.control import FOUND_VALID, Control, ControlError, HubRecords
 from functions.organization.directory import Directory, DirectoryError, look_up, object_key
-from hub.simulation.world_spec import Account
-from tests.conftest import Simulated
+from hub.simulation.world_spec import AccountSpec
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
-from tests.stage import ACCOUNT, NOW, TARGET, Stage, runtime
+from tests.scenario import ACCOUNT, NOW, TARGET, Scenario, runtime
 
 NAMES = st.lists(st.sampled_from(["Workloads", "Prod", "A b", "ü"]), max_size=4)
 PATHS = NAMES.map(lambda names: "/" + "/".join(names))
@@ -53,18 +53,18 @@ def test_what_is_no_directory_is_told(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/Workloads", "/Workloads/Prod/EU"])
-def test_an_account_is_found_where_it_is(simulated: Simulated, path: str) -> None:
-    stage = simulated(accounts={ACCOUNT: Account("payments-prod", path)}, warm=False)
-    organizations = stage.hub().clients.hub("organizations")
+def test_an_account_is_found_where_it_is(new_scenario: NewScenario, path: str) -> None:
+    scenario = new_scenario(accounts={ACCOUNT: AccountSpec("payments-prod", path)}, warm=False)
+    organizations = scenario.services().clients.hub("organizations")
     assert look_up(organizations, ACCOUNT) == path
     assert look_up(organizations, "888899990000") is None
 
 
 @pytest.mark.parametrize("operation", ["DescribeAccount", "ListParents", "DescribeOrganizationalUnit"])
-def test_when_organizations_refuses_nothing_is_proven(simulated: Simulated, operation: str) -> None:
-    stage = simulated(warm=False, faults=[f"organizations:{operation}=AccessDeniedException"])
-    with stage.simulation.delivering(1), pytest.raises(DirectoryError, match="AccessDenied"):
-        look_up(stage.hub().clients.hub("organizations"), ACCOUNT)
+def test_when_organizations_refuses_nothing_is_proven(new_scenario: NewScenario, operation: str) -> None:
+    scenario = new_scenario(warm=False, faults=[f"organizations:{operation}=AccessDeniedException"])
+    with scenario.simulation.delivering(1), pytest.raises(DirectoryError, match="AccessDenied"):
+        look_up(scenario.services().clients.hub("organizations"), ACCOUNT)
 
 
 class Slow:
@@ -88,7 +88,7 @@ class Slow:
 @pytest.mark.parametrize("times", [0, 1, 3])
 def test_keys_left_unprocessed_are_asked_for_again(times: int) -> None:
     table = Slow(times)
-    facts = Records(table, "t", runtime()).facts(TARGET, NOW)
+    facts = HubRecords(table, "t", runtime()).facts(TARGET, NOW)
     assert facts.control.bundle == "b"
     assert table.asked == [5, 4, 3, 2, 1][: times + 1]
 
@@ -101,67 +101,69 @@ def test_half_a_record_is_none() -> None:
 
     table = Never(0)
     with pytest.raises(ControlError):
-        Records(table, "t", runtime()).facts(TARGET, NOW)
+        HubRecords(table, "t", runtime()).facts(TARGET, NOW)
     assert 2 <= len(table.asked) <= 10
 
 
-def test_the_records_tell_what_was_recorded(simulated: Simulated) -> None:
-    stage = simulated(warm=False)
-    records = stage.hub().records
+def test_the_records_tell_what_was_recorded(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False)
+    records = scenario.services().records
     assert records.facts(TARGET, NOW).groups == {}
     records.record_group(TARGET, "vpc-1#a", "sg-1")
     records.record_group(TARGET, "vpc-2#a", "sg-2")
     records.record_group(TARGET, "vpc-1#a", "sg-3")
     records.remember_account(ACCOUNT, "/Workloads")
-    facts = records.facts(TARGET, stage.simulation.clock.now())
+    facts = records.facts(TARGET, scenario.simulation.clock.now())
     assert facts.groups == {"vpc-1#a": "sg-3", "vpc-2#a": "sg-2"}
     assert records.group(TARGET, "vpc-2#a") == "sg-2"
     assert records.group(TARGET, "vpc-3#a") is None
     assert facts.known_ou == "/Workloads"
 
 
-def test_what_organizations_said_of_an_account_counts_for_an_hour(simulated: Simulated) -> None:
-    stage = simulated(warm=False)
-    records, clock = stage.hub().records, stage.simulation.clock
+def test_what_organizations_said_of_an_account_counts_for_an_hour(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False)
+    records, clock = scenario.services().records, scenario.simulation.clock
     records.remember_account(ACCOUNT, "/Old")
     found_at = clock.now()
-    assert records.facts(TARGET, found_at + FOUND_HOLDS - timedelta(seconds=1)).known_ou == "/Old"
-    assert records.facts(TARGET, found_at + FOUND_HOLDS + timedelta(seconds=1)).known_ou is None
-    clock.sleep(FOUND_HOLDS.total_seconds() * 2)
+    assert records.facts(TARGET, found_at + FOUND_VALID - timedelta(seconds=1)).known_ou == "/Old"
+    assert records.facts(TARGET, found_at + FOUND_VALID + timedelta(seconds=1)).known_ou is None
+    clock.sleep(FOUND_VALID.total_seconds() * 2)
     records.remember_account(ACCOUNT, "/New")
     assert records.facts(TARGET, clock.now()).known_ou == "/New"
 
 
-def test_an_account_that_the_directory_lacks_is_asked_for_again_after_an_hour(simulated: Simulated) -> None:
-    stage = simulated()
+def test_an_account_that_the_directory_lacks_is_asked_for_again_after_an_hour(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
     directory = Directory("o-exampleorgid")  # the account came after the last sweep
-    bucket = stage.deployment.settings.policy_bucket
-    stage.hub().clients.hub("s3").put_object(Bucket=bucket, Key=object_key(directory.digest), Body=directory.dumps())
-    stage.control({"directory": directory.digest})
-    stage.deliver(asff())  # with the old directory, until the first read of the control record tells of the new one
-    assert lookups(stage) == 0
+    bucket = scenario.deployment.settings.policy_bucket
+    scenario.services().clients.hub("s3").put_object(
+        Bucket=bucket, Key=object_key(directory.digest), Body=directory.dumps()
+    )
+    scenario.control({"directory": directory.digest})
+    scenario.deliver(asff())  # with the old directory, until the first read of the control record tells of the new one
+    assert lookups(scenario) == 0
     for hours, asked in ((0, 1), (0.5, 1), (2, 2)):
-        stage.simulation.clock.sleep(hours * 3600)
-        stage.deliver(asff())
-        assert lookups(stage) == asked
+        scenario.simulation.clock.sleep(hours * 3600)
+        scenario.deliver(asff())
+        assert lookups(scenario) == asked
 
 
-def lookups(stage: Stage) -> int:
-    return len(stage.calls("DescribeAccount"))
+def lookups(scenario: Scenario) -> int:
+    return len(scenario.calls("DescribeAccount"))
 
 
-def test_records_wait_for_somebody_elses_transaction(simulated: Simulated) -> None:
+def test_records_wait_for_somebody_elses_transaction(new_scenario: NewScenario) -> None:
     conflict = "TransactionConflictException*5"
-    stage = simulated(warm=False, faults=[f"dynamodb:{each}={conflict}" for each in ("PutItem", "UpdateItem")])
-    records = stage.hub().records
-    with stage.simulation.delivering(1):
+    scenario = new_scenario(warm=False, faults=[f"dynamodb:{each}={conflict}" for each in ("PutItem", "UpdateItem")])
+    records = scenario.services().records
+    with scenario.simulation.delivering(1):
         records.remember_account(ACCOUNT, "/Workloads")
         records.record_group(TARGET, "vpc-1#a", "sg-1")
-    facts = records.facts(TARGET, stage.simulation.clock.now())
+    facts = records.facts(TARGET, scenario.simulation.clock.now())
     assert (facts.known_ou, facts.groups) == ("/Workloads", {"vpc-1#a": "sg-1"})
 
 
-def test_the_records_raise_what_dynamodb_raises(simulated: Simulated) -> None:
-    stage = simulated(warm=False, faults=["dynamodb:BatchGetItem=AccessDeniedException"])
-    with stage.simulation.delivering(1), pytest.raises(ClientError, match="AccessDenied"):
-        stage.hub().records.facts(TARGET, NOW)
+def test_the_records_raise_what_dynamodb_raises(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False, faults=["dynamodb:BatchGetItem=AccessDeniedException"])
+    with scenario.simulation.delivering(1), pytest.raises(ClientError, match="AccessDenied"):
+        scenario.services().records.facts(TARGET, NOW)

@@ -15,8 +15,8 @@ from functions.notify import Notifier
 from functions.organization import watch as module
 from functions.organization.watch import UntoldError, tell
 from functions.settings import SettingsError
-from tests.conftest import Simulated
-from tests.stage import Stage
+from tests.conftest import NewScenario
+from tests.scenario import Scenario
 
 
 def record(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, key: Mapping[str, str] = CONTROL_KEY) -> Any:
@@ -25,12 +25,12 @@ def record(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, key: Ma
     return {"eventName": "MODIFY", "dynamodb": {"Keys": to_item(key), **change}}
 
 
-def told(stage: Stage, *records: Any) -> list[str]:
-    before = len(stage.deployment.notifications())
-    notifier = Notifier(stage.clients.hub("sns"), stage.deployment.settings.topic)
-    with stage.simulation.delivering(99):
-        assert tell(notifier, {"Records": records}) == len(stage.deployment.notifications()) - before
-    return [each["Message"] for each in stage.deployment.notifications()[before:]]
+def told(scenario: Scenario, *records: Any) -> list[str]:
+    before = len(scenario.deployment.notifications())
+    notifier = Notifier(scenario.clients.hub("sns"), scenario.deployment.settings.topic)
+    with scenario.simulation.delivering(99):
+        assert tell(notifier, {"Records": records}) == len(scenario.deployment.notifications()) - before
+    return [each["Message"] for each in scenario.deployment.notifications()[before:]]
 
 
 BUNDLE, OTHER = "a" * 64, "b" * 64
@@ -52,20 +52,20 @@ BUNDLE, OTHER = "a" * 64, "b" * 64
         ({"bundle": BUNDLE}, {"bundle": BUNDLE, "other": "x"}, "Also changed: other"),
     ],
 )
-def test_a_change_is_told_in_words(simulated: Simulated, old: Any, new: Any, message: str) -> None:
-    assert told(simulated(warm=False), record(old, new)) == [message]
+def test_a_change_is_told_in_words(new_scenario: NewScenario, old: Any, new: Any, message: str) -> None:
+    assert told(new_scenario(warm=False), record(old, new)) == [message]
 
 
-def test_other_items_are_passed_over(simulated: Simulated) -> None:
+def test_other_items_are_passed_over(new_scenario: NewScenario) -> None:
     claim = record({}, {"state": "contained"}, {"pk": "target#x", "sk": "claim"})
-    assert told(simulated(warm=False), claim, record(None, {"bundle": BUNDLE})) == ["Policy: none -> aaaaaaaaaaaa"]
+    assert told(new_scenario(warm=False), claim, record(None, {"bundle": BUNDLE})) == ["Policy: none -> aaaaaaaaaaaa"]
 
 
-def test_what_could_not_be_told_comes_again(simulated: Simulated) -> None:
-    stage = simulated(warm=False)
-    stage.meet("sns:Publish=AuthorizationError")
+def test_what_could_not_be_told_comes_again(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(warm=False)
+    scenario.inject_faults("sns:Publish=AuthorizationError")
     with pytest.raises(UntoldError):
-        told(stage, record(None, {"bundle": BUNDLE}))
+        told(scenario, record(None, {"bundle": BUNDLE}))
 
 
 def test_the_environment_is_read_at_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:

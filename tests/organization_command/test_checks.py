@@ -9,15 +9,20 @@ import pytest
 
 from functions import names
 from hub.deployment.model import Guard, Rollout
-from hub.organization.check import Answer, Check, Ground, Standing
+from hub.organization.check import Answer, Check, CheckOutcome, Ground
 from hub.organization.checks import guard, place, rollout, sources, stacks, telling
-from hub.organization.parts import Part, stacks_of
+from hub.organization.parts import DeploymentPart, stacks_of
 from hub.organization.preflight import GUARD
 from hub.organization.preflight import HUB as HUB_CHECKS
 from tests.organization_command.answering import HUB, MANAGEMENT, Answering
 
 Standings = Callable[..., tuple[Ground, Answering]]
-OK, WARNING, PROBLEM, NOT_CHECKED = Standing.OK, Standing.WARNING, Standing.PROBLEM, Standing.NOT_CHECKED
+OK, WARNING, PROBLEM, NOT_CHECKED = (
+    CheckOutcome.OK,
+    CheckOutcome.WARNING,
+    CheckOutcome.PROBLEM,
+    CheckOutcome.NOT_CHECKED,
+)
 CANARY, REST, INNER, ROOT = "ou-abcd-11111111", "ou-abcd-22222222", "ou-abcd-33333333", "r-abcd"
 
 ORGANIZATION = {"Id": "o-exampleorgid", "MasterAccountId": MANAGEMENT, "FeatureSet": "ALL"}
@@ -27,8 +32,8 @@ REGISTER = (
 )
 
 
-def said(answers: Sequence[Answer]) -> list[tuple[Standing, str]]:
-    return [(each.standing, each.sentence) for each in answers]
+def said(answers: Sequence[Answer]) -> list[tuple[CheckOutcome, str]]:
+    return [(each.outcome, each.sentence) for each in answers]
 
 
 def organization(aws: Answering, **changes: str) -> None:
@@ -92,7 +97,7 @@ def test_guard_wants_the_management_account(standing_on: Standings) -> None:
     ],
 )
 def test_partition(
-    standing_on: Standings, partition: str, regions: tuple[str, ...], expected: list[tuple[Standing, str]]
+    standing_on: Standings, partition: str, regions: tuple[str, ...], expected: list[tuple[CheckOutcome, str]]
 ) -> None:
     ground, _ = standing_on(partition=partition, regions=regions)
     assert said(place.partition(ground)) == expected
@@ -116,7 +121,7 @@ def test_partition(
         ),
     ],
 )
-def test_organization(standing_on: Standings, changes: dict[str, str], expected: tuple[Standing, str]) -> None:
+def test_organization(standing_on: Standings, changes: dict[str, str], expected: tuple[CheckOutcome, str]) -> None:
     ground, aws = standing_on()
     organization(aws, **changes)
     assert said(place.organization(ground)) == [expected]
@@ -219,11 +224,13 @@ def has_no_stack(aws: Answering, region: str = "eu-west-1") -> None:
         ("DELETE_FAILED", (PROBLEM, "cordon-hub in eu-west-1 is DELETE_FAILED")),
     ],
 )
-def test_how_the_last_deployment_ended(standing_on: Standings, status: str, expected: tuple[Standing, str]) -> None:
+def test_how_the_last_deployment_ended(standing_on: Standings, status: str, expected: tuple[CheckOutcome, str]) -> None:
     ground, aws = standing_on()
     has_stack(aws, status)
     has_no_stack(aws, region="us-east-1")
-    assert said(stacks.states(ground, stacks_of(ground.settings, (Part.HUB, Part.FORWARDERS)))) == [expected]
+    assert said(stacks.states(ground, stacks_of(ground.settings, (DeploymentPart.HUB, DeploymentPart.FORWARDERS)))) == [
+        expected
+    ]
     aws.over()
 
 
@@ -319,23 +326,24 @@ def test_what_cannot_be_read_is_never_ok(standing_on: Standings, check: Check) -
     service, operation = FIRST_CALLS[check]
     aws.refuses(service, operation, "AccessDeniedException", "not allowed")
     (answer,) = check(ground)
-    assert answer.standing is NOT_CHECKED
+    assert answer.outcome is NOT_CHECKED
     assert answer.sentence.startswith(("AWS did not say: ", "AWS refuses access to table cordon-records: "))
     assert answer.sentence.endswith("AccessDeniedException: not allowed")
     assert answer.remedy
 
 
 NEEDED = {
-    (Part.HUB,): {"bootstrap", "administrator", "guardduty", "security_hub", "notices", "kill_switch", "leftovers",
-                  "forwarders"},
-    (Part.FORWARDERS,): {"administrator", "guardduty", "security_hub", "notices", "forwarders"},
-    (Part.MEMBERS,): {"bootstrap", "delegation", "trusted_access", "units", "kill_switch"},
-    (Part.DETECTION,): {"administrator", "guardduty", "security_hub"},
+    (DeploymentPart.HUB,): {
+        "bootstrap", "administrator", "guardduty", "security_hub", "notices", "kill_switch", "leftovers", "forwarders",
+    },
+    (DeploymentPart.FORWARDERS,): {"administrator", "guardduty", "security_hub", "notices", "forwarders"},
+    (DeploymentPart.MEMBERS,): {"bootstrap", "delegation", "trusted_access", "units", "kill_switch"},
+    (DeploymentPart.DETECTION,): {"administrator", "guardduty", "security_hub"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("parts", NEEDED, ids="+".join)
-def test_a_part_is_asked_for_what_it_needs_alone(parts: tuple[Part, ...]) -> None:
+def test_a_part_is_asked_for_what_it_needs_alone(parts: tuple[DeploymentPart, ...]) -> None:
     """Who brings the members by other means needs neither StackSets nor OUs."""
     asked = {check.__name__ for check, needing in HUB_CHECKS if needing & set(parts)}
     assert asked == NEEDED[parts] | {"partition", "organization"}

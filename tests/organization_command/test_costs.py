@@ -11,11 +11,11 @@ import pytest
 from hub.organization import costs, prices
 from hub.organization.costs import CONTAINED, OBSERVED, SIZES, Assumptions, Counted, bill, total
 from tests.cli.running import cordon, document_of
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.docs.pages import table, text
 from tests.finding.findings import asff
 from tests.organization_command.counting import counted
-from tests.stage import ACCOUNT, instance
+from tests.scenario import ACCOUNT, instance
 
 OBSERVING = "666677778888"
 
@@ -23,10 +23,10 @@ OBSERVING = "666677778888"
 @pytest.mark.parametrize(
     ("account", "expected"), [(ACCOUNT, CONTAINED), (OBSERVING, OBSERVED)], ids=["contained", "observed"]
 )
-def test_the_counts_are_those_of_a_run(simulated: Simulated, account: str, expected: Counted) -> None:
-    stage = simulated(instance(account=account, volumes=2))
-    stage.deliver(asff(account=account))
-    assert counted(stage.calls()) == asdict(expected)
+def test_the_counts_are_those_of_a_run(new_scenario: NewScenario, account: str, expected: Counted) -> None:
+    scenario = new_scenario(instance(account=account, volumes=2))
+    scenario.deliver(asff(account=account))
+    assert counted(scenario.calls()) == asdict(expected)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,12 +13,12 @@ import click
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from hub.cli.parts import BROKEN_OFF, asking
+from hub.cli.invocation.stack_options import BROKEN_OFF, asking
 from hub.deployment.model import Detection, Guard
 from hub.organization import cdk
 from hub.organization import preflight as preflight_module
 from hub.organization.cdk import Tools
-from hub.organization.check import Answer, Standing
+from hub.organization.check import Answer, CheckOutcome
 from hub.organization.parts import parts_of, stacks_of
 from hub.stacks.app import build, new_app
 from tests.cli.running import cordon, document_of
@@ -26,10 +26,10 @@ from tests.deployment import made
 from tests.organization_command.answering import HUB, MANAGEMENT, Answering
 from tests.organization_command.conftest import FakeCdk
 
-FINE = Answer("fine", Standing.OK, "all is well")
-PROBLEM = Answer("bad", Standing.PROBLEM, "something is wrong", "mend it")
-WARNING = Answer("meagre", Standing.WARNING, "something is missing", "add it")
-UNREAD = Answer("dark", Standing.NOT_CHECKED, "AWS did not say: AccessDenied", "allow it")
+FINE = Answer("fine", CheckOutcome.OK, "all is well")
+PROBLEM = Answer("bad", CheckOutcome.PROBLEM, "something is wrong", "mend it")
+WARNING = Answer("meagre", CheckOutcome.WARNING, "something is missing", "add it")
+UNREAD = Answer("dark", CheckOutcome.NOT_CHECKED, "AWS did not say: AccessDenied", "allow it")
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_problem_deploys_nothing(
     assert fake_cdk.asked == []
     assert (document["exit_code"], document["stacks"], document["next"]) == (None, [], [])
     assert document["message"].startswith("Nothing was deployed")
-    assert document["checks"][-1]["standing"] == "problem"
+    assert document["checks"][-1]["outcome"] == "problem"
 
 
 @pytest.mark.usefixtures("ready")
@@ -251,7 +251,7 @@ def test_bootstrap_knows_account_and_region(config: Path, fake_cdk: FakeCdk, aws
 
 
 def test_remedies_are_never_folded(config: Path, aws: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = Answer("long", Standing.PROBLEM, "word " * 40 + "end", "aws command " + "--option value " * 20 + "end")
+    long = Answer("long", CheckOutcome.PROBLEM, "word " * 40 + "end", "aws command " + "--option value " * 20 + "end")
     found(monkeypatch, long)
     aws.is_of(HUB)
     lines = cordon("organization", "preflight", "--config", config).stdout.splitlines()

@@ -380,7 +380,7 @@ def test_nobody_to_ask(config: Path) -> None:
 def test_the_qualifier_is_typed(
     config: Path, aws: Answering, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
 ) -> None:
-    monkeypatch.setattr("hub.cli.leaving.asking", lambda **_: None)
+    monkeypatch.setattr("hub.cli.commands.destroy.asking", lambda **_: None)
     aws.is_of(HUB)
     enabled(aws)
     recorded(aws, {})

@@ -12,7 +12,7 @@ from hub.deployment.model import Detection, Guard
 from hub.organization.cdk import Tools
 from hub.organization.check import Answer
 from hub.organization.checks import machine
-from hub.organization.parts import Part, parts_of
+from hub.organization.parts import DeploymentPart, parts_of
 from tests.deployment.made import settings
 from tests.organization_command.test_checks import PROBLEM, ROOT, said
 
@@ -36,5 +36,5 @@ def test_no_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_parts_follow_the_settings() -> None:
     everything: dict[str, Any] = {"guard": Guard(targets=(ROOT,)), "detection": Detection(guardduty=True)}
-    assert parts_of(settings(**everything)) == tuple(Part)
-    assert parts_of(settings(regions=("eu-west-1",))) == (Part.HUB, Part.MEMBERS)
+    assert parts_of(settings(**everything)) == tuple(DeploymentPart)
+    assert parts_of(settings(regions=("eu-west-1",))) == (DeploymentPart.HUB, DeploymentPart.MEMBERS)

@@ -20,8 +20,8 @@ from functions.aws.clients import Clients
 from functions.finding.model import Target
 from functions.incident.head import Heads
 from functions.incident.items import CONTROL_KEY, to_item
-from functions.organization.control import Records
-from functions.organization.standing import Loader
+from functions.organization.control import HubRecords
+from functions.organization.policy_in_force import Loader
 from functions.runtime import Runtime
 from hub.policy.compile import compile_config
 from tests.cli.running import cordon, document_of
@@ -64,11 +64,11 @@ def control_item() -> dict[str, Any]:
 def in_force() -> str:
     """Load what the functions would go by, as they do."""
     clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
-    records = Records(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine())
+    records = HubRecords(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine())
     bucket = names.policy_bucket("cordon", MOTO, HOME)
-    standing = Loader(clients.hub("s3"), bucket, "o-exampleorgid", Runtime.of_machine().pool).load(records.control())
-    assert standing.bundle is not None, standing.problem
-    return standing.bundle.digest
+    in_force = Loader(clients.hub("s3"), bucket, "o-exampleorgid", Runtime.of_machine().pool).load(records.control())
+    assert in_force.bundle is not None, in_force.problem
+    return in_force.bundle.digest
 
 
 def change(config: Path) -> None:
@@ -248,7 +248,7 @@ def test_switching_on_what_is_off_by_another_scope(hub_account: Path) -> None:
 def test_the_functions_see_the_switch(hub_account: Path) -> None:
     cordon("switch", "off", "/Workloads", "--config", hub_account)
     clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
-    control = Records(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine()).control()
+    control = HubRecords(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine()).control()
     assert control.off_for("444455556666", "/Workloads/Prod") == ("OU /Workloads",)
 
 

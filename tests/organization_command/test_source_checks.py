@@ -155,4 +155,4 @@ def test_whether_it_is_made_cannot_be_read(standing_on: Standings) -> None:
     ground, aws = standing_on(detection=MADE)
     for _ in range(2):
         aws.refuses("cloudformation", "describe_stacks", "AccessDenied")
-    assert {each.standing for each in sources.guardduty(ground) + sources.security_hub(ground)} == {NOT_CHECKED}
+    assert {each.outcome for each in sources.guardduty(ground) + sources.security_hub(ground)} == {NOT_CHECKED}

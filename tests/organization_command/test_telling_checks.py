@@ -65,7 +65,7 @@ def test_what_is_switched_off(
     ground, aws = standing_on()
     aws.says("dynamodb", "get_item", {"Item": {"switched_off": {"SS": list(off)}}} if off else {})
     (answer,) = telling.kill_switch(ground)
-    assert (answer.standing, answer.sentence, answer.remedy) == (*expected, remedy)
+    assert (answer.outcome, answer.sentence, answer.remedy) == (*expected, remedy)
 
 
 def test_there_is_no_table_yet(standing_on: Standings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from functions.policy.bundle import Bundle
-from hub.cli.policy import policy
+from hub.cli.commands.policy import policy
 from tests.policy.made import configuration
 
 SMALL = str(Path(__file__).parent / "small" / "config")

@@ -303,7 +303,7 @@ def test_layers_of_the_small_configuration() -> None:
     mining, tor = bundle.policy_for(ACCOUNT, "/Workloads/Prod").rules
     assert (mining.mode, mining.origin) == (Mode.ENFORCE, "config/accounts/payments.yaml:4")
     access = {"cidrs": ["198.51.100.0/24"], "ports": [3389], "prefix_lists": [], "security_groups": [], "ssm": []}
-    others: dict[str, object] = {name: {} for name in ("protect", "quarantine", "scaling", "capture", "identity")}
+    others: dict[str, object] = {name: {} for name in ("protect", "tags", "scaling", "capture", "role_denial")}
     assert mining.steps == {"isolate": {"access": access}, "snapshot": {}, **others}
     assert set(tor.steps) == {"isolate", *others}
     assert (tor.mode, tor.origin) == (Mode.APPROVE, "config/ous/prod.yaml:4")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hub.cli.policy import policy
+from hub.cli.commands.policy import policy
 from hub.policy.compile import compile_config
 from hub.policy.contradictions import Given
 from hub.policy.errors import PolicyErrors
@@ -47,45 +47,48 @@ def errors_of(directory: Path, files: dict[str, str], given: Given = BARE) -> li
 ONE_LAYER = [
     ("isolate: {access: {ports: [22]}}", [f"3:28: steps.isolate.access.ports: {NOBODY}"]),
     ("isolate: {access: {prefix_lists: [pl-12345678]}}", [f"3:28: steps.isolate.access.prefix_lists: {NOWHERE}"]),
-    ("isolate: {access: {ports: [], cidrs: []}, cut: true}", []),
-    ("isolate: {enabled: false, access: {ports: [22]}, cut: true}", []),
+    ("isolate: {access: {ports: [], cidrs: []}, network_acl: true}", []),
+    ("isolate: {enabled: false, access: {ports: [22]}, network_acl: true}", []),
     (
-        "isolate: {cut: true, access: {ports: [22], security_groups: [sg-12345678], prefix_lists: []}}",
+        "isolate: {network_acl: true, access: {ports: [22], security_groups: [sg-12345678], prefix_lists: []}}",
         [
-            "3:19: steps.isolate.cut: cut would cut the investigators off too: no network ACL knows security_groups; give cidrs alone"
+            "3:19: steps.isolate.network_acl: network_acl would cut the investigators off too: no network ACL knows security_groups; give cidrs alone"
         ],
     ),
-    ("isolate: {cut: true, expire: true, addresses: disassociate, " + ACCESS + "}", []),
-    ("isolate: {addresses: drop}", ["3:30: steps.isolate.addresses: 'drop' is none of keep, disassociate"]),
+    ("isolate: {network_acl: true, idle_timeout: true, public_address: disassociate, " + ACCESS + "}", []),
+    ("isolate: {public_address: drop}", ["3:35: steps.isolate.public_address: 'drop' is none of keep, disassociate"]),
     ("scaling: {leave: detach, replace: false, targets: keep}", []),
-    ("identity: {inline: true}", [f"3:20: steps.identity.inline: {OPT_IN}"]),
-    ("identity: {profile: swap}", [f"3:20: steps.identity.profile: {OPT_IN}"]),
-    ("identity: {enabled: false, revoke_sessions: true}", []),
-    ("identity: {inline: false, revoke_sessions: false, profile: keep}", []),
+    ("role_denial: {inline: true}", [f"3:23: steps.role_denial.inline: {OPT_IN}"]),
+    ("role_denial: {instance_profile: swap}", [f"3:23: steps.role_denial.instance_profile: {OPT_IN}"]),
+    ("role_denial: {enabled: false, revoke_sessions: true}", []),
+    ("role_denial: {inline: false, revoke_sessions: false, instance_profile: keep}", []),
     (
-        "identity: {users: [alice, '', 'bob smith'], user_tag: ''}",
+        "role_denial: {users: [alice, '', 'bob smith'], user_tag: ''}",
         [
-            "3:35: steps.identity.users[1]: '' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
-            "3:39: steps.identity.users[2]: 'bob smith' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
-            "3:63: steps.identity.user_tag: '' is not the key of a tag that people can set",
+            "3:38: steps.role_denial.users[1]: '' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
+            "3:42: steps.role_denial.users[2]: 'bob smith' is not the name of an IAM user: 1 to 64 of A-Z a-z 0-9 _+=,.@-",
+            "3:66: steps.role_denial.user_tag: '' is not the key of a tag that people can set",
         ],
     ),
-    ("identity: {user_tag: status}", ["3:20: steps.identity.user_tag: 'status' is a tag that Cordon itself writes"]),
     (
-        "identity: {user_tag: 'staging:incident'}",
-        ["3:20: steps.identity.user_tag: 'staging:incident' is a tag that Cordon itself writes"],
-    ),
-    ("identity: {user_tag: 'cordon:incident'}", []),
-    (
-        "isolate: {access: {ssm: [pl-12345678]}}, identity: {}",
-        [f"3:28: steps.isolate.access.ssm: denying the role {SSM}: say identity.ssm: exempt"],
+        "role_denial: {user_tag: status}",
+        ["3:23: steps.role_denial.user_tag: 'status' is a tag that Cordon itself writes"],
     ),
     (
-        "isolate: {access: {ssm: [pl-12345678]}}, identity: {role: keep, inline: false, profile: keep}",
+        "role_denial: {user_tag: 'staging:incident'}",
+        ["3:23: steps.role_denial.user_tag: 'staging:incident' is a tag that Cordon itself writes"],
+    ),
+    ("role_denial: {user_tag: 'cordon:incident'}", []),
+    (
+        "isolate: {access: {ssm: [pl-12345678]}}, role_denial: {}",
+        [f"3:28: steps.isolate.access.ssm: denying the role {SSM}: say role_denial.ssm: exempt"],
+    ),
+    (
+        "isolate: {access: {ssm: [pl-12345678]}}, role_denial: {role: keep, inline: false, instance_profile: keep}",
         [],
     ),
-    ("isolate: {access: {ssm: [pl-12345678]}}, identity: {ssm: exempt}", []),
-    ("isolate: {enabled: false, access: {ssm: [pl-12345678]}}, identity: {}", []),
+    ("isolate: {access: {ssm: [pl-12345678]}}, role_denial: {ssm: exempt}", []),
+    ("isolate: {enabled: false, access: {ssm: [pl-12345678]}}, role_denial: {}", []),
 ]
 
 
@@ -98,12 +101,12 @@ def test_what_one_layer_shows(tmp_path: Path, steps: str, errors: list[str]) -> 
 def test_layers_are_merged_first_and_the_deepest_that_has_a_part_is_named(tmp_path: Path) -> None:
     files = {
         "organization.yaml": f"{ORG}steps: {{isolate: {{{ACCESS}}}}}\n",
-        "ous/a.yaml": "version: 1\nou: /Workloads\nsteps: {isolate: {cut: true}}\n",
+        "ous/a.yaml": "version: 1\nou: /Workloads\nsteps: {isolate: {network_acl: true}}\n",
         "ous/b.yaml": "version: 1\nou: /Workloads/Prod\nrules: {tor: {steps: {isolate: {access: {cidrs: []}}}}}\n",
         "accounts/a.yaml": 'version: 1\naccount: "444455556666"\nsteps: {isolate: {access: {prefix_lists: [pl-12345678]}}}\n',
     }
     assert errors_of(tmp_path, files) == [
-        "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: cut would cut the investigators off too: no network ACL knows prefix_lists; give cidrs alone",
+        "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: network_acl would cut the investigators off too: no network ACL knows prefix_lists; give cidrs alone",
         f"ous/b.yaml:3:42: rules.tor.steps.isolate.access.cidrs: {NOBODY}",
     ]
 
@@ -120,14 +123,14 @@ def test_an_option_that_opened_the_host_is_refused_and_others_are_named(tmp_path
 
 
 def test_without_settings_everything_is_taken_to_be_there(tmp_path: Path) -> None:
-    text = ORG + "steps: {identity: {inline: true, user_tag: 'staging:incident'}}\n"
+    text = ORG + "steps: {role_denial: {inline: true, user_tag: 'staging:incident'}}\n"
     assert errors_of(tmp_path, {"organization.yaml": text}, Given()) == []
 
 
 @pytest.mark.parametrize(("identity", "code"), [("false", 1), ("true", 0)])
 def test_the_command_goes_by_the_deployment(tmp_path: Path, identity: str, code: int) -> None:
     files = {
-        "organization.yaml": ORG + "steps: {identity: {profile: swap}}\n",
+        "organization.yaml": ORG + "steps: {role_denial: {instance_profile: swap}}\n",
         "deployment.yaml": DEPLOYMENT.replace("IDENTITY", identity),
     }
     lock = {
@@ -139,4 +142,4 @@ def test_the_command_goes_by_the_deployment(tmp_path: Path, identity: str, code:
     root = configuration(tmp_path, files, lock)
     result = CliRunner().invoke(policy, ["check", "--config", str(root)])
     assert result.exit_code == code
-    assert (f"organization.yaml:3:20: steps.identity.profile: {OPT_IN}" in result.stdout) == bool(code)
+    assert (f"organization.yaml:3:23: steps.role_denial.instance_profile: {OPT_IN}" in result.stdout) == bool(code)

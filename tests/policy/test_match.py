@@ -69,7 +69,7 @@ def test_a_failing_where_is_no_match_and_is_told(expression: str) -> None:
     [("`0`", True), ("`[]`", False), ("`{}`", False), ("''", False), ("Nothing", False), ("Region", True)],
 )
 def test_truth_is_that_of_jmespath(expression: str, holds: bool) -> None:
-    assert where(expression, finding().document).holds is holds
+    assert where(expression, finding().document).applies is holds
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ _json = st.recursive(
     ),
 )
 def test_where_never_raises(document: Any, expression: str) -> None:
-    assert where(expression, document).holds in {True, False}
+    assert where(expression, document).applies in {True, False}

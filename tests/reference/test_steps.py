@@ -31,7 +31,7 @@ def test_every_step_and_option_has_a_text() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_text_agrees_with_its_record(step: Step) -> None:
     text = STEP_TEXTS[step.name]
-    assert bool(text.asks) == (step.brake is not None)
+    assert bool(text.asks) == (step.approval_check is not None)
     if step.within:
         assert text.on is not None, "it says which options switch it on"
         assert step.options({step.within: text.on}) is not None

@@ -10,7 +10,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from hub.simulation.world_spec import Eni, Instance
-from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Shape:
     kept: tuple[int, ...] = ()
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def prepare(self, stage: Stage) -> None:
+    def prepare(self, scenario: Scenario) -> None:
         """Set all that by hand."""
-        ec2 = stage.visitor()
+        ec2 = scenario.other_client()
         for name, value in self.attributes.items():
             ec2.modify_instance_attribute(InstanceId=INSTANCE, **{name: {"Value": value}})
         described = ec2.describe_instances(InstanceIds=[INSTANCE])["Reservations"][0]["Instances"][0]
@@ -44,7 +44,7 @@ class Shape:
                 ec2.create_tags(Resources=[places[place]], Tags=pairs)
 
 
-def facts(stage: Stage) -> dict[str, Any]:
+def facts(scenario: Scenario) -> dict[str, Any]:
     """Return all that there is of the host: what the world has of it, every tag, and the groups in their order."""
     # From moto itself: the describing calls would take longer than the containment.
     backend = ec2_backends[ACCOUNT][REGION]
@@ -55,7 +55,7 @@ def facts(stage: Stage) -> dict[str, Any]:
         for key, value in pairs.items()
     }
     order = {eni.id: [group.id for group in eni.group_set] for eni in backend.enis.values()}
-    return {"instances": stage.simulation.world()["instances"], "tags": tags, "order": order}
+    return {"instances": scenario.simulation.world()["instances"], "tags": tags, "order": order}
 
 
 SHAPES = {

@@ -12,7 +12,7 @@ from functions.incident.model import State
 from hub.simulation.world_spec import Eni
 from tests.finding.findings import asff
 from tests.release.shapes import Shape, facts
-from tests.stage import instance, staged
+from tests.scenario import instance, open_scenario
 
 GROUPS = st.lists(st.sampled_from(["app", "web", "db", "ops"]), min_size=1, max_size=4, unique=True).map(tuple)
 STATUS = st.sampled_from([{}, {"status": "live"}, {"status": "isolated"}, {"status": "", "Name": "a"}])
@@ -47,16 +47,16 @@ def shapes(draw: st.DrawFn) -> Shape:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(shape=shapes())
 def test_contained_and_released_the_host_is_as_it_was(bundle: bytes, shape: Shape) -> None:
-    with staged(bundle, shape.host) as stage:
-        shape.prepare(stage)
-        before = facts(stage)
-        stage.deliver(asff())
-        assert stage.incident.state is State.CONTAINED
-        (worn,) = {tuple(groups) for groups in facts(stage)["order"].values()}
+    with open_scenario(bundle, shape.host) as scenario:
+        shape.prepare(scenario)
+        before = facts(scenario)
+        scenario.deliver(asff())
+        assert scenario.incident.state is State.CONTAINED
+        (worn,) = {tuple(groups) for groups in facts(scenario)["order"].values()}
         assert len(worn) == 1
-        record = stage.deployment.release(stage.incident.id)
+        record = scenario.deployment.release(scenario.incident.id)
         assert [item for item in record.release if not item.restored] == []
-        assert facts(stage) == before
+        assert facts(scenario) == before
         assert record.state is State.RELEASED
 
 
@@ -82,13 +82,13 @@ FAULTS = [
 @given(shape=shapes(), faults=st.lists(st.sampled_from(FAULTS), max_size=3, unique=True))
 def test_whatever_went_wrong_meanwhile(bundle: bytes, shape: Shape, faults: list[str]) -> None:
     """A baseline is taken once, before the first change: what a crashed try did is given back all the same."""
-    with staged(bundle, shape.host, faults=faults) as stage:
-        shape.prepare(stage)
-        before = facts(stage)
-        (handed,) = stage.hand_over(asff())
+    with open_scenario(bundle, shape.host, faults=faults) as scenario:
+        shape.prepare(scenario)
+        before = facts(scenario)
+        (handed,) = scenario.hand_over(asff())
         assert not handed.delivered.dead_lettered
-        assert stage.incident.state is State.CONTAINED, stage.incident.reason
-        assert len(stage.simulation.world()["snapshots"]) == shape.host.volumes
-        record = stage.deployment.release(stage.incident.id)
+        assert scenario.incident.state is State.CONTAINED, scenario.incident.reason
+        assert len(scenario.simulation.world()["snapshots"]) == shape.host.volumes
+        record = scenario.deployment.release(scenario.incident.id)
         assert [item for item in record.release if not item.restored] == []
-        assert facts(stage) == before
+        assert facts(scenario) == before

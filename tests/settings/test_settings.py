@@ -10,9 +10,9 @@ import pytest
 from functions.intake import handler as module
 from functions.settings import Settings, SettingsError
 from hub.simulation.names import Names
-from hub.simulation.world_spec import Organization
+from hub.simulation.world_spec import OrganizationSpec
 
-GOOD = Names(Organization()).environ()
+GOOD = Names(OrganizationSpec()).environ()
 NEEDED = sorted(set(GOOD) - {"CORDON_FORENSICS_ACCOUNT"})
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hub.simulation.events import load, targets_named
-from hub.simulation.run import Request, run
+from hub.simulation.run import SimulationRequest, run
 from hub.simulation.world_spec import WorldSpec
-from tests.stage import NOW
+from tests.scenario import NOW
 
 ROOT = Path(__file__).parents[2]
 FINDING = "hub/demo/findings/command-and-control.json"
@@ -37,7 +37,7 @@ def test_two_processes_print_the_same_bytes() -> None:
 def figures(bundle: bytes, seed: int, **how: Any) -> tuple[Any, ...]:
     events = load([str(ROOT / FINDING)])
     world = WorldSpec.from_targets(targets_named(events)[0], "/Workloads/Prod")
-    (incident,) = run(Request(events, bundle, world, now=NOW, seed=seed, **how)).document()["incidents"]
+    (incident,) = run(SimulationRequest(events, bundle, world, now=NOW, seed=seed, **how)).document()["incidents"]
     return incident["state"], incident["round_trips_to_isolated"], incident["time_to_contain_ms"]
 
 
@@ -58,4 +58,4 @@ def test_a_seed_decides_ids(bundle: bytes) -> None:
 def ids(bundle: bytes, seed: int) -> list[str]:
     events = load([str(ROOT / FINDING)])
     world = WorldSpec.from_targets(targets_named(events)[0], "/Workloads/Prod")
-    return [each.id for each in run(Request(events, bundle, world, now=NOW, seed=seed)).incidents]
+    return [each.id for each in run(SimulationRequest(events, bundle, world, now=NOW, seed=seed)).incidents]

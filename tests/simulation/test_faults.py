@@ -82,7 +82,7 @@ def _dynamodb(simulation: Simulation) -> tuple[Callable[[], Any], Callable[[], b
     table, key = simulation.environ["CORDON_TABLE"], {"pk": {"S": "a"}, "sk": {"S": "b"}}
 
     def made() -> bool:
-        with simulation.backstage():
+        with simulation.unrecorded():
             return "Item" in client.get_item(TableName=table, Key=key)
 
     return lambda: client.put_item(TableName=table, Item=key), made
@@ -110,7 +110,7 @@ def _s3(simulation: Simulation) -> tuple[Callable[[], Any], Callable[[], bool]]:
     bucket = simulation.environ["CORDON_EVIDENCE_BUCKET"]
 
     def made() -> bool:
-        with simulation.backstage():
+        with simulation.unrecorded():
             return client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
 
     return lambda: client.put_object(Bucket=bucket, Key="a", Body=b"evidence"), made
@@ -188,7 +188,7 @@ def test_building_and_reading_meet_no_fault() -> None:
     with Simulation(world(), faults=[parse_fault("ec2:DescribeInstances=InternalError")]) as simulation:
         client = simulation.session_in(ACCOUNT).client("ec2", config=ONCE)
         assert client.describe_instances()["Reservations"]
-        with simulation.delivering(1), simulation.backstage():
+        with simulation.delivering(1), simulation.unrecorded():
             assert client.describe_instances()["Reservations"]
         assert simulation.calls == []
 

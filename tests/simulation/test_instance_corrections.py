@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.simulation.simulation import Simulation
-from hub.simulation.world_spec import Eni, ScalingGroup, TargetGroup
+from hub.simulation.world_spec import Eni, ScalingGroup, TargetGroupSpec
 from tests.simulation.worlds import INSTANCE, instance, member, refusal, world
 
 PROTECTIONS: list[tuple[dict[str, Any], str, Any]] = [
@@ -134,7 +134,7 @@ def test_a_snapshot_set_covers_every_volume_and_is_tagged_from_the_start() -> No
         assert len(simulation.world()["snapshots"]) == 4
 
 
-GROUP = {"scaling_group": ScalingGroup("web", 1, 2, 2), "target_groups": (TargetGroup("web", 8080),)}
+GROUP = {"scaling_group": ScalingGroup("web", 1, 2, 2), "target_groups": (TargetGroupSpec("web", 8080),)}
 
 
 def test_standby_and_back() -> None:
@@ -174,7 +174,7 @@ def test_an_instance_outside_any_group_is_simply_not_described() -> None:
 
 
 def test_deregistering_wants_the_port_and_minds_no_stranger() -> None:
-    with Simulation(world(instance(target_groups=(TargetGroup("web", 8080),)))) as simulation:
+    with Simulation(world(instance(target_groups=(TargetGroupSpec("web", 8080),)))) as simulation:
         balancing = member(simulation, "elbv2")
         arn = balancing.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
         for target, left in (

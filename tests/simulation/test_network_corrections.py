@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.simulation.simulation import Simulation
-from hub.simulation.world_spec import Eni, Rule, SecurityGroup
+from hub.simulation.world_spec import Eni, GroupRuleSpec, SecurityGroup
 from tests.simulation.worlds import ACCOUNT, INSTANCE, REGION, instance, member, refusal, world
 
 TWO = (Eni(), Eni())
@@ -161,7 +161,7 @@ def test_rules_are_added_wholly_or_not_at_all() -> None:
 
 def test_a_group_that_is_worn_stays() -> None:
     squatter = SecurityGroup(
-        ACCOUNT, REGION, "cordon-quarantine", ingress=(Rule("-1", cidr="0.0.0.0/0"),), worn_by=(INSTANCE,)
+        ACCOUNT, REGION, "cordon-quarantine", ingress=(GroupRuleSpec("-1", cidr="0.0.0.0/0"),), worn_by=(INSTANCE,)
     )
     with Simulation(world(security_groups=(squatter,))) as simulation:
         ec2 = member(simulation, "ec2")

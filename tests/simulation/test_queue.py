@@ -12,7 +12,7 @@ import pytest
 
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import parse_fault
-from hub.simulation.queue import RECEIVES, VISIBILITY_TIMEOUT_SECONDS, Handle, IntakeQueue
+from hub.simulation.queue import RECEIVES, VISIBILITY_TIMEOUT_SECONDS, Handle, SimulatedQueue
 from hub.simulation.simulation import Simulation
 from tests.simulation.worlds import world
 
@@ -60,7 +60,7 @@ class Product:
 def test_a_message_looks_like_one_of_sqs() -> None:
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, accept)
-        (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])
+        (delivered,) = SimulatedQueue(simulation, product.new_process).deliver([EVENT])
     (record,) = product.records
     assert json.loads(record["body"])["time"] == "2026-03-01T12:00:00Z"
     assert set(record) == {
@@ -87,7 +87,7 @@ def test_a_message_looks_like_one_of_sqs() -> None:
 def test_a_failure_comes_back_after_the_visibility_timeout_and_dies_after_five(behaviour: Behaviour) -> None:
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, behaviour)
-        (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])
+        (delivered,) = SimulatedQueue(simulation, product.new_process).deliver([EVENT])
     assert (delivered.receives, delivered.dead_lettered) == (RECEIVES, True)
     assert delivered.error is not None
     assert product.times == [VISIBILITY_TIMEOUT_SECONDS * number for number in range(RECEIVES)]
@@ -99,7 +99,7 @@ def test_a_failure_comes_back_after_the_visibility_timeout_and_dies_after_five(b
 def test_a_second_receive_may_succeed() -> None:
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, lambda record, receive: give_back(record, receive) if receive == 1 else None)
-        (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])
+        (delivered,) = SimulatedQueue(simulation, product.new_process).deliver([EVENT])
     assert (delivered.receives, delivered.dead_lettered, delivered.error) == (2, False, None)
 
 
@@ -108,7 +108,7 @@ def test_a_crashed_process_is_replaced() -> None:
     with Simulation(world(), now=NOW, faults=faults) as simulation:
         client = simulation.session.client("sts")
         product = Product(simulation, lambda *_: client.get_caller_identity() and None)
-        (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])
+        (delivered,) = SimulatedQueue(simulation, product.new_process).deliver([EVENT])
         calls = [(call["delivery"], call["receive"], call["error"]) for call in simulation.calls]
     assert (delivered.receives, delivered.dead_lettered, product.processes) == (2, False, 2)
     assert calls == [(1, 1, "crash"), (1, 2, None)]
@@ -118,7 +118,7 @@ def test_deliveries_are_messages_of_their_own_one_after_the_other() -> None:
     other = SourceEvent.of("file", 1, {"source": "x"})
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, accept)
-        delivered = IntakeQueue(simulation, product.new_process).deliver([EVENT, other], deliveries=2)
+        delivered = SimulatedQueue(simulation, product.new_process).deliver([EVENT, other], deliveries=2)
     assert [(each.number, each.event.index) for each in delivered] == [(1, 0), (2, 0), (3, 1), (4, 1)]
     assert len({record["messageId"] for record in product.records}) == 4
     assert product.processes == 1
@@ -137,7 +137,7 @@ def test_copies_are_handled_at_the_same_time(deliveries: int, parallel: int, cop
 
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, overlap)
-        queue = IntakeQueue(simulation, product.new_process)
+        queue = SimulatedQueue(simulation, product.new_process)
         delivered = queue.deliver([EVENT], deliveries=deliveries, parallel=parallel)
     assert len(delivered) == len(product.records) == copies
     assert most[0] == parallel
@@ -147,7 +147,7 @@ def test_copies_are_handled_at_the_same_time(deliveries: int, parallel: int, cop
 def test_parallel_retries_run_after_the_round() -> None:
     with Simulation(world(), now=NOW) as simulation:
         product = Product(simulation, lambda record, receive: give_back(record, receive) if receive == 1 else None)
-        delivered = IntakeQueue(simulation, product.new_process).deliver([EVENT], parallel=2)
+        delivered = SimulatedQueue(simulation, product.new_process).deliver([EVENT], parallel=2)
     assert [each.receives for each in delivered] == [2, 2]
     assert product.times == [0, 0, VISIBILITY_TIMEOUT_SECONDS, VISIBILITY_TIMEOUT_SECONDS]
 
@@ -156,7 +156,7 @@ def test_calls_of_parallel_deliveries_are_told_apart() -> None:
     with Simulation(world(), now=NOW) as simulation:
         client = simulation.session.client("sts")
         product = Product(simulation, lambda *_: client.get_caller_identity() and None)
-        IntakeQueue(simulation, product.new_process).deliver([EVENT], parallel=3)
+        SimulatedQueue(simulation, product.new_process).deliver([EVENT], parallel=3)
         assert sorted(call["delivery"] for call in simulation.calls) == [1, 2, 3]
 
 
@@ -168,7 +168,7 @@ def test_a_warm_up_is_delivery_nought() -> None:
             client.get_caller_identity()
             return lambda *_: None
 
-        queue = IntakeQueue(simulation, new_process)
+        queue = SimulatedQueue(simulation, new_process)
         queue.warm_up()
         queue.deliver([EVENT])
         assert [(call["delivery"], call["receive"]) for call in simulation.calls] == [(0, 0)]
@@ -183,5 +183,5 @@ def test_a_handler_that_outlives_its_process_has_not_answered() -> None:
             simulation.runtime().pool.start(client.get_caller_identity).exception()
 
         product = Product(simulation, call_in_a_thread_and_forget)
-        (delivered,) = IntakeQueue(simulation, product.new_process).deliver([EVENT])
+        (delivered,) = SimulatedQueue(simulation, product.new_process).deliver([EVENT])
     assert (delivered.receives, delivered.dead_lettered, product.processes) == (2, False, 2)

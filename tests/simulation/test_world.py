@@ -21,7 +21,7 @@ from functions.finding.model import Target
 from hub.simulation.errors import SimulationError, SimulationGapError
 from hub.simulation.simulation import Simulation
 from hub.simulation.world_file import load_world
-from hub.simulation.world_spec import Eni, Instance, Rule, SecurityGroup, User, WorldSpec
+from hub.simulation.world_spec import Eni, GroupRuleSpec, Instance, SecurityGroup, User, WorldSpec
 from tests.simulation.worlds import ACCOUNT, INSTANCE, OTHER_ACCOUNT, REGION, instance, member, refusal, world
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
@@ -136,7 +136,7 @@ def test_one_vpc_for_each_name_account_and_region() -> None:
 
 
 def test_a_squatter_is_worn_beside_the_groups_of_the_instance() -> None:
-    rule = Rule("tcp", group="app", from_port=22, to_port=22)
+    rule = GroupRuleSpec("tcp", group="app", from_port=22, to_port=22)
     squatter = SecurityGroup(ACCOUNT, REGION, "squat", ingress=(rule,), egress=(), worn_by=(INSTANCE,), tags={"a": "b"})
     facts = read(world(security_groups=(squatter,)))
     worn = [names(facts)[group] for group in facts["instances"][0]["enis"][0]["groups"]]

@@ -9,14 +9,14 @@ from functions.finding.model import Target
 from hub.simulation.errors import WorldError
 from hub.simulation.world_file import load_world, parse_world
 from hub.simulation.world_spec import (
-    Account,
+    AccountSpec,
     Eni,
+    GroupRuleSpec,
     Instance,
     Profile,
-    Rule,
     ScalingGroup,
     SecurityGroup,
-    TargetGroup,
+    TargetGroupSpec,
     User,
     WorldSpec,
 )
@@ -28,7 +28,7 @@ PLACE = 'account: "444455556666", region: eu-west-1'
 
 def test_the_documented_example_is_read() -> None:
     spec = load_world(EXAMPLE)
-    assert spec.accounts == {"444455556666": Account("payments-prod", "/Workloads/Prod")}
+    assert spec.accounts == {"444455556666": AccountSpec("payments-prod", "/Workloads/Prod")}
     assert spec.instances == (
         Instance(
             id="i-0000000000000001",
@@ -38,12 +38,14 @@ def test_the_documented_example_is_read() -> None:
             volumes=2,
             profile=Profile("app-profile", "app-role"),
             scaling_group=ScalingGroup("web", 1, 4, 2),
-            target_groups=(TargetGroup("web", 8080),),
+            target_groups=(TargetGroupSpec("web", 8080),),
             tags={"Name": "web-1"},
         ),
     )
     assert spec.security_groups == (
-        SecurityGroup("444455556666", "eu-west-1", "cordon-quarantine", ingress=(Rule("-1", cidr="0.0.0.0/0"),)),
+        SecurityGroup(
+            "444455556666", "eu-west-1", "cordon-quarantine", ingress=(GroupRuleSpec("-1", cidr="0.0.0.0/0"),)
+        ),
     )
     assert spec.users == (User("alice", "444455556666"),)
 

@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from hub.simulation.simulation import Simulation
-from hub.simulation.world_spec import Account, Instance, WorldSpec
+from hub.simulation.world_spec import AccountSpec, Instance, WorldSpec
 
 ACCOUNT = "444455556666"
 OTHER_ACCOUNT = "444455557777"
@@ -21,7 +21,7 @@ INSTANCE = "i-0000000000000001"
 def world(*instances: Instance, **rest: Any) -> WorldSpec:
     """One account with these instances, or with a plain one."""
     return WorldSpec(
-        accounts={ACCOUNT: Account("payments-prod", "/Workloads/Prod")},
+        accounts={ACCOUNT: AccountSpec("payments-prod", "/Workloads/Prod")},
         instances=instances or (instance(),),
         **rest,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step's work on the stage's host, to be called by itself."""
+"""One step's work on the scenario's host, to be called by itself."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from functions.containment.look import look
+from functions.containment.observation import observe_host
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.finding.model import Target
 from functions.steps.registry import STEPS, contain_actions
 from functions.steps.step import Member, Step, Task
-from tests.stage import TARGET, Stage
+from tests.scenario import TARGET, Scenario
 
 INCIDENT_ID = "inc-1kjq1eaw0-k57547jg"
 OPTIONS = {"access": {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"]}}
 
 
-def member(stage: Stage, *, incident: str = INCIDENT_ID, target: Target = TARGET) -> Member:
+def member(scenario: Scenario, *, incident: str = INCIDENT_ID, target: Target = TARGET) -> Member:
     """Return the member account as steps reach it, with what the hub has recorded by now."""
-    hub = stage.hub()
+    services = scenario.services()
     INCIDENT.set(incident)
     MEMBER_CREDENTIALS.set(
-        hub.assume(target, incident, purpose="contain", actions=contain_actions(changing=True)),
+        services.assume(target, incident, purpose="contain", actions=contain_actions(changing=True)),
     )
-    groups = hub.records.facts(target, hub.runtime.clock.now()).groups
+    groups = services.records.facts(target, services.runtime.clock.now()).groups
     return Member(
         target=target,
         incident=incident,
         qualifier="cordon",
-        clients=hub.clients,
-        runtime=hub.runtime,
-        records=hub.records,
-        holds=hub.holds,
-        evidence=hub.evidence(incident),
-        enter=partial(hub.enter, target, incident),
+        clients=services.clients,
+        runtime=services.runtime,
+        records=services.records,
+        shared_resources=services.shared_resources,
+        evidence=services.evidence(incident),
+        enter=partial(services.enter, target, incident),
         groups=groups,
     )
 
 
 @contextmanager
 def task(
-    stage: Stage,
+    scenario: Scenario,
     *,
     incident: str = INCIDENT_ID,
     target: Target = TARGET,
@@ -52,29 +52,29 @@ def task(
     resumed: bool = False,
 ) -> Iterator[dict[Step, Task]]:
     """Give the task of every step that observes, with a baseline taken now, in a delivery of its own."""
-    with stage.simulation.delivering(1):
-        who = member(stage, incident=incident, target=target)
-        sight = look(who, STEPS)
-        host = sight.host
+    with scenario.simulation.delivering(1):
+        who = member(scenario, incident=incident, target=target)
+        observation = observe_host(who, STEPS)
+        host = observation.host
         assert host is not None
         yield {
             step: Task(
                 who,
                 host,
                 options if step.name == "isolate" else {},
-                sight.observed[step.name],
-                step.baseline(host, sight.observed[step.name]),
+                observation.observed[step.name],
+                step.baseline(host, observation.observed[step.name]),
                 resumed,
                 who.pool.promise(),
             )
             for step in STEPS
-            if step.explore is None  # its section takes a look of its own
+            if step.observe_with_host is None  # its section takes a look of its own
         }
 
 
 def bare_task(member: Any, host: Any, options: Any, observed: Any, section: Any, **rest: Any) -> Task:
     """Return a task for code that waits for nothing."""
-    return Task(member, host, options, observed, section, **{"resumed": False, "passed": Future(), **rest})
+    return Task(member, host, options, observed, section, **{"resumed": False, "next_allowed": Future(), **rest})
 
 
 def run(step: Step, each: Task) -> Any:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.steps.access import Access, GroupRule, rule_of, rules_of
-from tests.stage import Stage, staged
+from functions.steps.network.access import Access, GroupRule, rule_of, rules_of
+from tests.scenario import Scenario, open_scenario
 
 CIDRS_V4 = st.ip_addresses(v=4).flatmap(lambda ip: st.integers(0, 32).map(lambda bits: _network(ip, bits)))
 CIDRS_V6 = st.ip_addresses(v=6).flatmap(lambda ip: st.integers(0, 128).map(lambda bits: _network(ip, bits)))
@@ -34,8 +34,8 @@ def _network(address: Any, bits: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def stage(bundle: bytes) -> Iterator[Stage]:
-    with staged(bundle, warm=False) as opened:
+def scenario(bundle: bytes) -> Iterator[Scenario]:
+    with open_scenario(bundle, warm=False) as opened:
         yield opened
 
 
@@ -54,10 +54,10 @@ def test_what_is_given_to_ec2_is_what_is_wanted(options: dict[str, Any]) -> None
 
 @settings(max_examples=15, deadline=None)
 @given(options=OPTIONS)
-def test_what_ec2_tells_is_what_it_was_given(stage: Stage, options: dict[str, Any]) -> None:
-    ec2 = stage.visitor()
-    vpc = stage.simulation.world()["security_groups"][0]["vpc"]
-    number = len(stage.simulation.world()["security_groups"])
+def test_what_ec2_tells_is_what_it_was_given(scenario: Scenario, options: dict[str, Any]) -> None:
+    ec2 = scenario.other_client()
+    vpc = scenario.simulation.world()["security_groups"][0]["vpc"]
+    number = len(scenario.simulation.world()["security_groups"])
     given_groups = {
         name: ec2.create_security_group(GroupName=f"{name}-{number}", Description="a", VpcId=vpc)["GroupId"]
         for name in {*options.get("security_groups", []), *options.get("ssm", [])}

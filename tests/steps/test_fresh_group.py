@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from functions.incident.model import StepOutcome
-from functions.steps import isolate
-from functions.steps.group_rules import NOT_VISIBLE
-from functions.steps.quarantine_group import record_name
+from functions.steps.network import isolate
+from functions.steps.network.group_rules import NOT_VISIBLE
+from functions.steps.network.quarantine_group import record_name
 from functions.steps.step import Task
 from hub.simulation.world_spec import Eni
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
-from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance
 from tests.steps.made import INCIDENT_ID, run, task
 
 ALWAYS = 1000
@@ -44,27 +44,27 @@ def no_rules(parsed: dict[str, Any]) -> None:
     parsed["SecurityGroupRules"] = []
 
 
-def worn(stage: Stage) -> list[dict[str, Any]]:
-    groups = {each["id"]: each for each in stage.simulation.world()["security_groups"]}
-    return [groups[group] for eni in stage.host()["enis"] for group in eni["groups"]]
+def worn(scenario: Scenario) -> list[dict[str, Any]]:
+    groups = {each["id"]: each for each in scenario.simulation.world()["security_groups"]}
+    return [groups[group] for eni in scenario.host()["enis"] for group in eni["groups"]]
 
 
-def member_ec2(stage: Stage) -> Any:
-    return stage.clients.member("ec2", REGION)
+def member_ec2(scenario: Scenario) -> Any:
+    return scenario.clients.member("ec2", REGION)
 
 
 @pytest.mark.parametrize("blind", [1, 4])
-def test_rules_that_show_late_are_waited_for(simulated: Simulated, blind: int) -> None:
-    stage = simulated()
-    with answering(member_ec2(stage), "DescribeSecurityGroupRules", no_rules, blind) as seen:
-        stage.deliver(asff())
+def test_rules_that_show_late_are_waited_for(new_scenario: NewScenario, blind: int) -> None:
+    scenario = new_scenario()
+    with answering(member_ec2(scenario), "DescribeSecurityGroupRules", no_rules, blind) as seen:
+        scenario.deliver(asff())
     assert len(seen) == blind + 1
-    assert [each["egress"] for each in worn(stage)] == [[]]
-    assert stage.incident.state == "contained"
+    assert [each["egress"] for each in worn(scenario)] == [[]]
+    assert scenario.incident.state == "contained"
 
 
-def test_a_rule_for_ipv6_that_shows_late_is_gone_before_the_group_is_worn(simulated: Simulated) -> None:
-    stage = simulated(instance(enis=(Eni(ipv6=True),)))
+def test_a_rule_for_ipv6_that_shows_late_is_gone_before_the_group_is_worn(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(enis=(Eni(ipv6=True),)))
 
     def ipv4_alone(parsed: dict[str, Any]) -> None:
         parsed["SecurityGroupRules"] = [each for each in parsed["SecurityGroupRules"] if not each.get("CidrIpv6")]
@@ -72,41 +72,41 @@ def test_a_rule_for_ipv6_that_shows_late_is_gone_before_the_group_is_worn(simula
     egress: list[Any] = []
 
     def before_the_swap(**_: Any) -> None:
-        with stage.simulation.backstage():
-            made = [each for each in stage.simulation.world()["security_groups"] if "quarantine" in each["name"]]
+        with scenario.simulation.unrecorded():
+            made = [each for each in scenario.simulation.world()["security_groups"] if "quarantine" in each["name"]]
         egress.extend(each["egress"] for each in made)
 
     swap = "provide-client-params.ec2.ModifyNetworkInterfaceAttribute"
-    member_ec2(stage).meta.events.register(swap, before_the_swap)
-    with answering(member_ec2(stage), "DescribeSecurityGroupRules", ipv4_alone):
-        stage.deliver(asff())
+    member_ec2(scenario).meta.events.register(swap, before_the_swap)
+    with answering(member_ec2(scenario), "DescribeSecurityGroupRules", ipv4_alone):
+        scenario.deliver(asff())
     assert egress == [[]]
-    assert stage.incident.state == "contained"
+    assert scenario.incident.state == "contained"
 
 
-def test_rules_that_never_show_leave_the_host_untouched_for_now(simulated: Simulated) -> None:
-    stage = simulated()
-    with task(stage) as tasks:
+def test_rules_that_never_show_leave_the_host_untouched_for_now(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         with answering(each.member.ec2, "DescribeSecurityGroupRules", no_rules):
             result = run(isolate.STEP, each)
         assert result.outcome is StepOutcome.FAILED
         assert result.transient
-        assert [part.error for part in result.parts] == ["NotVisibleYet"]
+        assert [item.error for item in result.items] == ["NotVisibleYet"]
         assert each.member.records.group(each.member.target, record_name(each)) is None
-    assert stage.calls("ModifyNetworkInterfaceAttribute") == []
+    assert scenario.calls("ModifyNetworkInterfaceAttribute") == []
 
 
-def test_a_group_found_again_is_shut_for_certain_though_no_rule_shows(simulated: Simulated) -> None:
+def test_a_group_found_again_is_shut_for_certain_though_no_rule_shows(new_scenario: NewScenario) -> None:
     """The try before saw no rule and gave up; this one sees none either, in both ways of asking."""
-    stage = simulated()
+    scenario = new_scenario()
 
     def no_egress(parsed: dict[str, Any]) -> None:
         for group in parsed["SecurityGroups"]:
             group["IpPermissionsEgress"] = []
 
     for resumed in (False, True):
-        with task(stage, resumed=resumed) as tasks:
+        with task(scenario, resumed=resumed) as tasks:
             each = tasks[isolate.STEP]
             with (
                 answering(each.member.ec2, "DescribeSecurityGroupRules", no_rules),
@@ -114,33 +114,33 @@ def test_a_group_found_again_is_shut_for_certain_though_no_rule_shows(simulated:
             ):
                 result = run(isolate.STEP, each)
     assert result.outcome is StepOutcome.DONE
-    assert len(stage.calls("CreateSecurityGroup")) == 1
-    assert [each["egress"] for each in worn(stage)] == [[]]
+    assert len(scenario.calls("CreateSecurityGroup")) == 1
+    assert [each["egress"] for each in worn(scenario)] == [[]]
 
 
-def test_revoking_that_is_not_confirmed_is_no_proof(simulated: Simulated) -> None:
-    stage = simulated()
-    with task(stage) as tasks:
+def test_revoking_that_is_not_confirmed_is_no_proof(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         with answering(each.member.ec2, "RevokeSecurityGroupEgress", lambda parsed: parsed.update(Return=False)):
             result = run(isolate.STEP, each)
     assert result.transient
-    assert stage.calls("ModifyNetworkInterfaceAttribute") == []
+    assert scenario.calls("ModifyNetworkInterfaceAttribute") == []
 
 
-def test_a_group_that_is_read_back_open_is_not_recorded_and_comes_again(simulated: Simulated) -> None:
-    stage = simulated()
+def test_a_group_that_is_read_back_open_is_not_recorded_and_comes_again(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
     everybody = [{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}]
 
     def late(parsed: dict[str, Any]) -> None:
         for group in parsed["SecurityGroups"]:
             group["IpPermissionsEgress"] = everybody
 
-    with task(stage) as tasks:
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         with answering(each.member.ec2, "DescribeSecurityGroups", late):
             result = run(isolate.STEP, each)
-        assert [(part.error, part.transient) for part in result.parts if part.error] == [("GroupNotTrusted", True)]
+        assert [(item.error, item.transient) for item in result.items if item.error] == [("GroupNotTrusted", True)]
         assert each.member.records.group(each.member.target, record_name(each)) is None
 
 
@@ -148,37 +148,39 @@ def test_a_group_that_is_read_back_open_is_not_recorded_and_comes_again(simulate
     "operation", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupEgress", "ModifyNetworkInterfaceAttribute"]
 )
 @pytest.mark.parametrize("code", [*sorted(NOT_VISIBLE), "UnauthorizedOperation"])
-def test_a_group_that_ec2_does_not_know_yet_is_asked_for_again(simulated: Simulated, operation: str, code: str) -> None:
-    stage = simulated(faults=[f"ec2:{operation}={code}*2"])
-    (handed,) = stage.hand_over(asff())
+def test_a_group_that_ec2_does_not_know_yet_is_asked_for_again(
+    new_scenario: NewScenario, operation: str, code: str
+) -> None:
+    scenario = new_scenario(faults=[f"ec2:{operation}={code}*2"])
+    (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 1
-    assert stage.incident.state == "contained"
-    assert len(stage.calls(operation)) == 3
+    assert scenario.incident.state == "contained"
+    assert len(scenario.calls(operation)) == 3
 
 
-def test_a_group_that_ec2_does_not_know_for_long_brings_the_message_again(simulated: Simulated) -> None:
-    stage = simulated(faults=["ec2:ModifyNetworkInterfaceAttribute=InvalidGroup.NotFound*5"])
-    (handed,) = stage.hand_over(asff())
+def test_a_group_that_ec2_does_not_know_for_long_brings_the_message_again(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["ec2:ModifyNetworkInterfaceAttribute=InvalidGroup.NotFound*5"])
+    (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 2
-    assert stage.incident.state == "contained"
+    assert scenario.incident.state == "contained"
 
 
-def test_rules_of_somebody_else_on_a_new_group_bring_the_message_again(simulated: Simulated) -> None:
-    stage = simulated()
+def test_rules_of_somebody_else_on_a_new_group_bring_the_message_again(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
 
     def meddle(parsed: dict[str, Any]) -> None:
         for rule in parsed["SecurityGroupRules"]:
             rule["CidrIpv4"] = "203.0.113.9/32"
 
-    with task(stage) as tasks, answering(tasks[isolate.STEP].member.ec2, "DescribeSecurityGroupRules", meddle):
+    with task(scenario) as tasks, answering(tasks[isolate.STEP].member.ec2, "DescribeSecurityGroupRules", meddle):
         result = run(isolate.STEP, tasks[isolate.STEP])
-    assert [(part.error, part.transient) for part in result.parts] == [("GroupNotTrusted", True)]
+    assert [(item.error, item.transient) for item in result.items] == [("GroupNotTrusted", True)]
 
 
-def half_made(stage: Stage, name: str, vpc: str) -> str:
+def half_made(scenario: Scenario, name: str, vpc: str) -> str:
     """Make a group as an earlier try of the incident would have left it, under any name."""
     tags = [{"Key": "cordon:incident", "Value": INCIDENT_ID}, {"Key": "status", "Value": "isolated"}]
-    made = stage.visitor().create_security_group(
+    made = scenario.other_client().create_security_group(
         GroupName=name,
         Description="a",
         VpcId=vpc,
@@ -196,59 +198,59 @@ def base_name(each: Task) -> str:
     [("", True), (f"-{INCIDENT_ID}", True), ("-inc-1kjq1eaw0-zzzzzzzz", False), (f"-{INCIDENT_ID}-x", False)],
 )
 def test_of_groups_with_the_tag_those_of_the_incidents_own_names_alone_are_used(
-    simulated: Simulated, suffix: str, *, adopted: bool
+    new_scenario: NewScenario, suffix: str, *, adopted: bool
 ) -> None:
-    stage = simulated()
-    with task(stage, resumed=True) as tasks:
+    scenario = new_scenario()
+    with task(scenario, resumed=True) as tasks:
         each = tasks[isolate.STEP]
-        found = half_made(stage, base_name(each) + suffix, str(each.host.vpc))
+        found = half_made(scenario, base_name(each) + suffix, str(each.host.vpc))
         result = run(isolate.STEP, each)
     assert (result.receipt["group"] == found) is adopted
     assert result.outcome is StepOutcome.DONE
 
 
-def test_a_group_that_another_host_wears_is_not_adopted(simulated: Simulated) -> None:
-    stage = simulated(instance(), instance("i-0000000000000002"))
-    with task(stage, resumed=True) as tasks:
+def test_a_group_that_another_host_wears_is_not_adopted(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(), instance("i-0000000000000002"))
+    with task(scenario, resumed=True) as tasks:
         each = tasks[isolate.STEP]
-        found = half_made(stage, base_name(each), str(each.host.vpc))
-        (eni,) = stage.host("i-0000000000000002")["enis"]
-        stage.visitor().modify_network_interface_attribute(NetworkInterfaceId=eni["id"], Groups=[found])
+        found = half_made(scenario, base_name(each), str(each.host.vpc))
+        (eni,) = scenario.host("i-0000000000000002")["enis"]
+        scenario.other_client().modify_network_interface_attribute(NetworkInterfaceId=eni["id"], Groups=[found])
         result = run(isolate.STEP, each)
     assert result.receipt["group"] not in {found, None}
-    (group,) = [each for each in stage.simulation.world()["security_groups"] if each["id"] == found]
+    (group,) = [each for each in scenario.simulation.world()["security_groups"] if each["id"] == found]
     assert group["egress"], "its rules were left alone"
 
 
-def test_more_recorded_groups_than_a_filter_takes(simulated: Simulated) -> None:
-    stage = simulated()
-    with task(stage) as tasks:
+def test_more_recorded_groups_than_a_filter_takes(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         right = run(isolate.STEP, each).receipt["group"]
         for number in range(450):
             each.member.records.record_group(each.member.target, f"vpc-{number}#a", f"sg-{number:017x}")
-    with task(stage) as tasks:
+    with task(scenario) as tasks:
         assert isolate.quarantine_group.trusted(tasks[isolate.STEP]) == right
-        filters = [call["parameters"]["Filters"][0]["Values"] for call in stage.calls("DescribeSecurityGroups")]
+        filters = [call["parameters"]["Filters"][0]["Values"] for call in scenario.calls("DescribeSecurityGroups")]
     assert max(map(len, filters)) <= 200
     assert sum(map(len, filters)) > 450
 
 
-def test_interfaces_of_another_vpc_are_named_and_the_others_isolated(simulated: Simulated) -> None:
-    stage = simulated(instance(enis=(Eni(), Eni())))
-    second = stage.host()["enis"][1]["id"]
+def test_interfaces_of_another_vpc_are_named_and_the_others_isolated(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(enis=(Eni(), Eni())))
+    second = scenario.host()["enis"][1]["id"]
 
     def elsewhere(parsed: dict[str, Any]) -> None:
         for each in parsed["NetworkInterfaces"]:
             if each["NetworkInterfaceId"] == second:
                 each["VpcId"] = "vpc-0other"
 
-    with answering(member_ec2(stage), "DescribeNetworkInterfaces", elsewhere):
-        (handed,) = stage.hand_over(asff())
+    with answering(member_ec2(scenario), "DescribeNetworkInterfaces", elsewhere):
+        (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 1, "trying again would not help"
-    assert stage.incident.state == "partial"
-    assert "another VPC" in stage.incident.reason
-    assert [call["parameters"]["NetworkInterfaceId"] for call in stage.calls("ModifyNetworkInterfaceAttribute")] == [
-        stage.host()["enis"][0]["id"]
+    assert scenario.incident.state == "partial"
+    assert "another VPC" in scenario.incident.reason
+    assert [call["parameters"]["NetworkInterfaceId"] for call in scenario.calls("ModifyNetworkInterfaceAttribute")] == [
+        scenario.host()["enis"][0]["id"]
     ]
-    assert (stage.incident.target.account, stage.incident.target.instance) == (ACCOUNT, INSTANCE)
+    assert (scenario.incident.target.account, scenario.incident.target.instance) == (ACCOUNT, INSTANCE)

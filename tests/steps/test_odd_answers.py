@@ -9,12 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.incident.model import StepOutcome
-from functions.steps import isolate, protect, quarantine, snapshot
+from functions.steps.evidence import protect, snapshot, tags
+from functions.steps.network import isolate
 from functions.steps.step import Step
 from hub.simulation.world_spec import Eni
-from tests.conftest import Simulated
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
-from tests.stage import INSTANCE, Stage, instance
+from tests.scenario import INSTANCE, Scenario, instance
 from tests.steps.made import run, task
 from tests.steps.test_fresh_group import ALWAYS, answering, member_ec2
 
@@ -24,16 +25,16 @@ def without_value(parsed: dict[str, Any]) -> None:
         parsed["DisableApiStop"] = {}
 
 
-def test_an_attribute_without_a_value_is_a_gap_of_its_own(simulated: Simulated) -> None:
-    stage = simulated()
-    with answering(member_ec2(stage), "DescribeInstanceAttribute", without_value):
-        (handed,) = stage.hand_over(asff())
+def test_an_attribute_without_a_value_is_a_gap_of_its_own(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    with answering(member_ec2(scenario), "DescribeInstanceAttribute", without_value):
+        (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 1
-    assert stage.incident.state == "partial"
-    (step,) = [each for each in stage.incident.steps if each.outcome is StepOutcome.FAILED]
-    assert [(part.what, part.error) for part in step.parts if part.error] == [("disableApiStop", "UnreadError")]
-    assert stage.host()["termination_protection"] is True
-    assert [len(eni["groups"]) for eni in stage.host()["enis"]] == [1]
+    assert scenario.incident.state == "partial"
+    (step,) = [each for each in scenario.incident.steps if each.outcome is StepOutcome.FAILED]
+    assert [(item.what, item.error) for item in step.items if item.error] == [("disableApiStop", "UnreadError")]
+    assert scenario.host()["termination_protection"] is True
+    assert [len(eni["groups"]) for eni in scenario.host()["enis"]] == [1]
 
 
 def unswapped(parsed: dict[str, Any]) -> None:
@@ -58,46 +59,46 @@ LATE: list[tuple[Step, str, Any]] = [
     (isolate.STEP, "DescribeNetworkInterfaces", unswapped),
     (protect.STEP, "DescribeInstanceAttribute", unprotected),
     (snapshot.STEP, "DescribeSnapshots", no_snapshots),
-    (quarantine.STEP, "DescribeTags", no_tags),
+    (tags.STEP, "DescribeTags", no_tags),
 ]
 
 
 @pytest.mark.parametrize(("step", "operation", "change"), LATE, ids=[step.name for step, _, _ in LATE])
 @pytest.mark.parametrize("late", [3, ALWAYS])
 def test_what_shows_late_is_read_again_for_three_seconds(
-    simulated: Simulated, step: Step, operation: str, change: Any, late: int
+    new_scenario: NewScenario, step: Step, operation: str, change: Any, late: int
 ) -> None:
-    stage = simulated()
-    with task(stage) as tasks:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         each = tasks[step]
         applied = step.apply(each, step.prepare(each) if step.prepare else None)
-        began = stage.simulation.clock.now()
+        began = scenario.simulation.clock.now()
         with answering(each.member.ec2, operation, change, late):
             verified = step.verify(each, applied)
-        waited = (stage.simulation.clock.now() - began).total_seconds()
+        waited = (scenario.simulation.clock.now() - began).total_seconds()
     assert verified.outcome is (StepOutcome.FAILED if late == ALWAYS else StepOutcome.DONE)
     assert verified.transient is (late == ALWAYS)
     assert 0 < round(waited, 1) <= 3  # the calls take a fraction of a millisecond each
 
 
-def attach(stage: Stage, index: int = 1) -> str:
-    ec2 = stage.visitor()
+def attach(scenario: Scenario, index: int = 1) -> str:
+    ec2 = scenario.other_client()
     [reservation] = ec2.describe_instances(InstanceIds=[INSTANCE])["Reservations"]
     subnet = reservation["Instances"][0]["SubnetId"]
-    made = ec2.create_network_interface(SubnetId=subnet, Groups=[stage.group("app")])["NetworkInterface"]
+    made = ec2.create_network_interface(SubnetId=subnet, Groups=[scenario.group("app")])["NetworkInterface"]
     ec2.attach_network_interface(NetworkInterfaceId=made["NetworkInterfaceId"], InstanceId=INSTANCE, DeviceIndex=index)
     return str(made["NetworkInterfaceId"])
 
 
-def test_an_interface_attached_during_containment_is_found(simulated: Simulated) -> None:
-    stage = simulated()
-    with task(stage) as tasks:
+def test_an_interface_attached_during_containment_is_found(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         applied = isolate.apply(each, isolate.prepare(each))
-        new = attach(stage)
+        new = attach(scenario)
         verified = isolate.verify(each, applied)
     assert verified.outcome is StepOutcome.FAILED
-    assert [(part.what, part.transient) for part in verified.parts if part.error] == [(new, True)]
+    assert [(item.what, item.transient) for item in verified.items if item.error] == [(new, True)]
     assert new not in verified.receipt["verified"]
     assert isolate.unisolated(verified) == {new}
 
@@ -112,71 +113,71 @@ def refuse_together(resource: str) -> Any:
     return refuse
 
 
-def test_one_resource_without_room_for_a_tag_leaves_the_others_tagged(simulated: Simulated) -> None:
-    stage = simulated(instance(volumes=2))
-    full = stage.host()["volumes"][0]["id"]
-    with task(stage) as tasks:
-        each = tasks[quarantine.STEP]
+def test_one_resource_without_room_for_a_tag_leaves_the_others_tagged(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(volumes=2))
+    full = scenario.host()["volumes"][0]["id"]
+    with task(scenario) as tasks:
+        each = tasks[tags.STEP]
         each.member.ec2.meta.events.register("provide-client-params.ec2.CreateTags", refuse_together(full))
-        result = run(quarantine.STEP, each)
-    assert [(part.what, part.error) for part in result.parts if part.error] == [(full, "TagLimitExceeded")]
+        result = run(tags.STEP, each)
+    assert [(item.what, item.error) for item in result.items if item.error] == [(full, "TagLimitExceeded")]
     assert full not in result.receipt["resources"]
     assert len(result.receipt["resources"]) == 3
-    assert stage.host()["tags"]["status"] == "isolated"
+    assert scenario.host()["tags"]["status"] == "isolated"
 
 
-def test_the_baseline_of_tags_has_those_keys_alone_that_a_release_restores(simulated: Simulated) -> None:
-    stage = simulated(instance(volumes=2, tags={"Name": "web", "status": "live", "team": "payments"}))
-    with task(stage) as tasks:
-        kept = tasks[quarantine.STEP].section["tags"]
+def test_the_baseline_of_tags_has_those_keys_alone_that_a_release_restores(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(volumes=2, tags={"Name": "web", "status": "live", "team": "payments"}))
+    with task(scenario) as tasks:
+        kept = tasks[tags.STEP].section["tags"]
     assert kept[INSTANCE] == {"status": "live"}
     assert {key for tags in kept.values() for key in tags} <= {"status", "cordon:incident"}
 
 
-def test_very_many_tags_do_not_keep_the_host_from_being_isolated(simulated: Simulated) -> None:
-    stage = simulated(instance(volumes=3, enis=(Eni(), Eni())))
-    host = stage.host()
+def test_very_many_tags_do_not_keep_the_host_from_being_isolated(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(volumes=3, enis=(Eni(), Eni())))
+    host = scenario.host()
     resources = [INSTANCE, *(each["id"] for each in [*host["enis"], *host["volumes"]])]
     tags = [{"Key": f"{number:02}{'é' * 120}", "Value": "é" * 250} for number in range(45)]
     for resource in resources:
-        stage.visitor().create_tags(Resources=[resource], Tags=tags)
-    stage.deliver(asff())
-    assert stage.incident.state == "contained"
+        scenario.other_client().create_tags(Resources=[resource], Tags=tags)
+    scenario.deliver(asff())
+    assert scenario.incident.state == "contained"
 
 
-def test_snapshots_do_not_multiply_where_they_can_not_be_looked_up(simulated: Simulated) -> None:
-    stage = simulated(instance(volumes=2), faults=["ec2:DescribeSnapshots=UnauthorizedOperation"])
+def test_snapshots_do_not_multiply_where_they_can_not_be_looked_up(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(volumes=2), faults=["ec2:DescribeSnapshots=UnauthorizedOperation"])
     for hour in range(3):
-        stage.hand_over(asff(UpdatedAt=f"2026-03-02T1{hour}:42:00.000Z"))
-    assert len(stage.simulation.world()["snapshots"]) == 2
-    (step,) = [each for each in stage.incident.steps if each.name == "snapshot"]
+        scenario.hand_over(asff(UpdatedAt=f"2026-03-02T1{hour}:42:00.000Z"))
+    assert len(scenario.simulation.world()["snapshots"]) == 2
+    (step,) = [each for each in scenario.incident.steps if each.name == "snapshot"]
     assert step.outcome is StepOutcome.FAILED
     assert "UnauthorizedOperation" in step.reason
 
 
-def test_nothing_is_made_when_the_end_of_a_try_is_unknown_and_unseen(simulated: Simulated) -> None:
+def test_nothing_is_made_when_the_end_of_a_try_is_unknown_and_unseen(new_scenario: NewScenario) -> None:
     faults = ["ec2:CreateSnapshots=timeout-after", "ec2:DescribeSnapshots=UnauthorizedOperation"]
-    stage = simulated(instance(volumes=2), faults=faults)
-    stage.hand_over(asff())
-    assert len(stage.simulation.world()["snapshots"]) == 2
-    assert stage.calls("CreateSnapshot") == []
+    scenario = new_scenario(instance(volumes=2), faults=faults)
+    scenario.hand_over(asff())
+    assert len(scenario.simulation.world()["snapshots"]) == 2
+    assert scenario.calls("CreateSnapshot") == []
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_snapshot_on_record_is_made_anew_only_when_it_is_gone(simulated: Simulated, *, gone: bool) -> None:
+def test_a_snapshot_on_record_is_made_anew_only_when_it_is_gone(new_scenario: NewScenario, *, gone: bool) -> None:
     """Its tag may be taken away, which leaves it where it is."""
     from dataclasses import replace  # noqa: PLC0415
 
-    stage = simulated(instance(volumes=2))
-    with task(stage) as tasks:
+    scenario = new_scenario(instance(volumes=2))
+    with task(scenario) as tasks:
         first = run(snapshot.STEP, tasks[snapshot.STEP])
         made = first.receipt["snapshots"]
         _, one = min(made.items())
         if gone:
-            stage.visitor().delete_snapshot(SnapshotId=one)
+            scenario.other_client().delete_snapshot(SnapshotId=one)
         else:
-            stage.visitor().delete_tags(Resources=[one], Tags=[{"Key": "cordon:incident"}])
+            scenario.other_client().delete_tags(Resources=[one], Tags=[{"Key": "cordon:incident"}])
         second = run(snapshot.STEP, replace(tasks[snapshot.STEP], resumed=True, receipt=first.receipt))
     assert second.outcome is StepOutcome.DONE
     assert (second.receipt["snapshots"] == made) is not gone
-    assert len(stage.simulation.world()["snapshots"]) == 2
+    assert len(scenario.simulation.world()["snapshots"]) == 2

@@ -19,7 +19,7 @@ from hub.simulation.world_spec import Eni
 from tests.faults.scenarios import SCENARIOS, request
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import Stage, instance, staged
+from tests.scenario import Scenario, instance, open_scenario
 
 SECOND = "i-0000000000000002"
 HOST = instance(enis=(Eni(), Eni(("db",))), volumes=2, tags={"status": "live"})
@@ -47,15 +47,15 @@ def _actions(calls: Sequence[Mapping[str, Any]]) -> set[str]:
     return {f"{_IAM_NAMES.get(call['service'], call['service'])}:{call['operation']}" for call in members}
 
 
-def _go(stage: Stage, hosts: int = 1) -> tuple[set[str], set[str]]:
+def _go(scenario: Scenario, hosts: int = 1) -> tuple[set[str], set[str]]:
     """Contain every host and release it; return what each of the two called."""
-    stage.deliver(asff(C2))
+    scenario.deliver(asff(C2))
     if hosts > 1:
-        stage.deliver(asff(C2, finding="b" * 32, instances=[SECOND]))
-    contained = len(stage.calls())
-    for incident in stage.deployment.incidents():
-        stage.deployment.release(incident.id)
-    calls = stage.calls()
+        scenario.deliver(asff(C2, finding="b" * 32, instances=[SECOND]))
+    contained = len(scenario.calls())
+    for incident in scenario.deployment.incidents():
+        scenario.deployment.release(incident.id)
+    calls = scenario.calls()
     return _actions(calls[:contained]), _actions(calls[contained:])
 
 
@@ -67,8 +67,8 @@ def _called(way: str, bundle: bytes) -> tuple[set[str], set[str]]:
         return _actions(first), _actions([call for call in ended.calls if call["delivery"] > 1])
     how = dict(WAYS[way])
     hosts = how.pop("hosts", [HOST])
-    with staged(bundle, *hosts, **how) as stage:
-        return _go(stage, len(hosts))
+    with open_scenario(bundle, *hosts, **how) as scenario:
+        return _go(scenario, len(hosts))
 
 
 @pytest.mark.parametrize("way", [*WAYS, *SCENARIOS])
@@ -79,9 +79,9 @@ def test_nothing_undeclared_is_called(bundle: bytes, way: str) -> None:
 
 
 def test_observing_reads_and_nothing_else(bundle: bytes) -> None:
-    with staged(bundle) as stage:
-        stage.deliver(asff(Sample=True))
-        called = _actions(stage.calls())
+    with open_scenario(bundle) as scenario:
+        scenario.deliver(asff(Sample=True))
+        called = _actions(scenario.calls())
     assert called <= contain_actions(changing=False)
     assert called >= OBSERVING
 
@@ -92,8 +92,8 @@ def test_a_step_by_itself_changes_what_it_declares(step: Step) -> None:
     others = ", ".join(
         f"{each.name}: {{enabled: {'true' if each is step else 'false'}}}" for each in STEPS if not each.within
     )
-    with staged(policy(f"steps: {{{others}}}\n"), HOST) as stage:
-        before, after = _go(stage)
+    with open_scenario(policy(f"steps: {{{others}}}\n"), HOST) as scenario:
+        before, after = _go(scenario)
     own = [each for each in STEPS if step.name in {each.name, each.within}]
     may = {action for each in own for action in (*each.permissions, *each.release_permissions)}
     assert {action for action in before | after if not reading(action)} <= may

@@ -10,89 +10,89 @@ import pytest
 
 from functions.finding.model import Target
 from functions.incident.model import State
-from functions.steps import isolate
-from functions.steps.access import Access, rules_of
-from hub.simulation.world_spec import Eni, Rule, SecurityGroup
-from tests.conftest import Simulated
+from functions.steps.network import isolate
+from functions.steps.network.access import Access, rules_of
+from hub.simulation.world_spec import Eni, GroupRuleSpec, SecurityGroup
+from tests.conftest import NewScenario
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance
 from tests.steps.made import OPTIONS, run, task
 
 SECOND = "i-0000000000000002"
 THIRD = "i-0000000000000003"
-EVERYBODY = Rule("-1", cidr="0.0.0.0/0")
+EVERYBODY = GroupRuleSpec("-1", cidr="0.0.0.0/0")
 BOTH = (instance(), instance(SECOND))
 
 
-def contain(stage: Stage, name: str = INSTANCE) -> str:
+def contain(scenario: Scenario, name: str = INSTANCE) -> str:
     """Contain a host and return the one group that it then wears."""
-    (result,) = stage.deliver(asff(C2, finding=f"{name[2:]:0>32}", instances=[name]))
+    (result,) = scenario.deliver(asff(C2, finding=f"{name[2:]:0>32}", instances=[name]))
     assert result.outcome == "acted"
-    (group,) = {group for eni in stage.host(name)["enis"] for group in eni["groups"]}
+    (group,) = {group for eni in scenario.host(name)["enis"] for group in eni["groups"]}
     return str(group)
 
 
-def group(stage: Stage, group_id: str) -> Mapping[str, Any]:
-    (found,) = [each for each in stage.simulation.world()["security_groups"] if each["id"] == group_id]
+def group(scenario: Scenario, group_id: str) -> Mapping[str, Any]:
+    (found,) = [each for each in scenario.simulation.world()["security_groups"] if each["id"] == group_id]
     return found
 
 
-def closed(stage: Stage, group_id: str) -> bool:
+def closed(scenario: Scenario, group_id: str) -> bool:
     """Tell whether a group has nothing but the investigators' way in."""
-    (told,) = stage.visitor().describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    (told,) = scenario.other_client().describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
     access = Access.from_options({"access": {"ports": [22, 3389], "cidrs": ["198.51.100.0/24"]}})
     return rules_of(told) == access.rules
 
 
-def test_made_with_investigators_alone_and_nothing_out(simulated: Simulated) -> None:
-    stage = simulated()
-    made = contain(stage)
-    assert closed(stage, made)
-    tags = group(stage, made)["tags"]
+def test_made_with_investigators_alone_and_nothing_out(new_scenario: NewScenario) -> None:
+    scenario = new_scenario()
+    made = contain(scenario)
+    assert closed(scenario, made)
+    tags = group(scenario, made)["tags"]
     assert tags["status"] == "isolated"
-    assert tags["cordon:incident"] == stage.incident.id
+    assert tags["cordon:incident"] == scenario.incident.id
 
 
-def test_recorded_and_right_is_reused(simulated: Simulated) -> None:
-    stage = simulated(*BOTH)
-    assert contain(stage) == contain(stage, SECOND)
-    assert len(stage.calls("CreateSecurityGroup")) == 1
+def test_recorded_and_right_is_reused(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*BOTH)
+    assert contain(scenario) == contain(scenario, SECOND)
+    assert len(scenario.calls("CreateSecurityGroup")) == 1
 
 
-def test_with_ipv6_both_ways_out_are_closed(simulated: Simulated) -> None:
-    stage = simulated(instance(enis=(Eni(ipv6=True),)))
-    assert closed(stage, contain(stage))
+def test_with_ipv6_both_ways_out_are_closed(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(enis=(Eni(ipv6=True),)))
+    assert closed(scenario, contain(scenario))
 
 
 SSM = """
     steps: {isolate: {access: {ports: [22], cidrs: [198.51.100.0/24],
                                ssm: [192.0.2.0/28, "2001:db8:1::/64", pl-0123456789abcdef0]}},
-            identity: {ssm: exempt}}
+            role_denial: {ssm: exempt}}
 """
 
 
-def test_where_investigators_come_by_ssm_its_endpoints_alone_can_be_reached(simulated: Simulated) -> None:
-    stage = simulated(*BOTH, instance(THIRD), bundle=policy(SSM))
-    made = contain(stage)
+def test_where_investigators_come_by_ssm_its_endpoints_alone_can_be_reached(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*BOTH, instance(THIRD), bundle=policy(SSM))
+    made = contain(scenario)
     assert {
         (rule["protocol"], rule["from_port"], rule["to_port"], rule["cidr"] or rule["prefix_list"])
-        for rule in group(stage, made)["egress"]
+        for rule in group(scenario, made)["egress"]
     } == {("tcp", 443, 443, each) for each in ("192.0.2.0/28", "2001:db8:1::/64", "pl-0123456789abcdef0")}
-    assert [(rule["from_port"], rule["cidr"]) for rule in group(stage, made)["ingress"]] == [(22, "198.51.100.0/24")]
-    assert stage.incident.state is State.CONTAINED
-    assert contain(stage, SECOND) == made
+    assert [(rule["from_port"], rule["cidr"]) for rule in group(scenario, made)["ingress"]] == [(22, "198.51.100.0/24")]
+    assert scenario.incident.state is State.CONTAINED
+    assert contain(scenario, SECOND) == made
     # A further way out is none of ours.
-    add_egress(stage.visitor(), made)
-    assert contain(stage, THIRD) != made
+    add_egress(scenario.other_client(), made)
+    assert contain(scenario, THIRD) != made
 
 
-def test_a_way_out_to_ssm_that_can_not_be_made_is_named_and_the_host_isolated(simulated: Simulated) -> None:
-    stage = simulated(bundle=policy(SSM), faults=["ec2:AuthorizeSecurityGroupEgress=UnauthorizedOperation"])
-    made = contain(stage)
-    assert group(stage, made)["egress"] == []
-    assert stage.incident.state is State.PARTIAL
-    assert "investigators' access: AuthorizeSecurityGroupEgress" in stage.incident.reason
+def test_a_way_out_to_ssm_that_can_not_be_made_is_named_and_the_host_isolated(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(bundle=policy(SSM), faults=["ec2:AuthorizeSecurityGroupEgress=UnauthorizedOperation"])
+    made = contain(scenario)
+    assert group(scenario, made)["egress"] == []
+    assert scenario.incident.state is State.PARTIAL
+    assert "investigators' access: AuthorizeSecurityGroupEgress" in scenario.incident.reason
 
 
 def add_ingress(ec2: Any, made: str) -> None:
@@ -134,59 +134,59 @@ def take_the_way_in(ec2: Any, made: str) -> None:
 
 @pytest.mark.parametrize("meddle", [add_ingress, add_egress, add_itself, widen_a_port, take_the_way_in])
 def test_recorded_but_changed_by_somebody_another_is_made_and_the_old_one_left(
-    simulated: Simulated, meddle: Any
+    new_scenario: NewScenario, meddle: Any
 ) -> None:
-    stage = simulated(*BOTH)
-    first = contain(stage)
-    meddle(stage.visitor(), first)
-    before = group(stage, first)
-    second = contain(stage, SECOND)
+    scenario = new_scenario(*BOTH)
+    first = contain(scenario)
+    meddle(scenario.other_client(), first)
+    before = group(scenario, first)
+    second = contain(scenario, SECOND)
     assert second != first
-    assert closed(stage, second)
-    assert group(stage, first) == before
+    assert closed(scenario, second)
+    assert group(scenario, first) == before
     # And the new one is what the hub trusts from now on.
-    with task(stage) as tasks:
+    with task(scenario) as tasks:
         each = tasks[isolate.STEP]
         assert isolate.quarantine_group.trusted(each) == second
 
 
 @pytest.mark.parametrize("key", ["status", "cordon:incident"])
-def test_recorded_but_stripped_of_a_tag_another_is_made(simulated: Simulated, key: str) -> None:
+def test_recorded_but_stripped_of_a_tag_another_is_made(new_scenario: NewScenario, key: str) -> None:
     """The contain role may put on nothing else than what has both: the next host must not be left open for it."""
-    stage = simulated(*BOTH)
-    first = contain(stage)
-    stage.visitor().delete_tags(Resources=[first], Tags=[{"Key": key}])
-    second = contain(stage, SECOND)
+    scenario = new_scenario(*BOTH)
+    first = contain(scenario)
+    scenario.other_client().delete_tags(Resources=[first], Tags=[{"Key": key}])
+    second = contain(scenario, SECOND)
     assert second != first
-    assert closed(stage, second)
-    assert group(stage, second)["tags"][key]
+    assert closed(scenario, second)
+    assert group(scenario, second)["tags"][key]
 
 
-def test_recorded_but_deleted_another_is_made(simulated: Simulated) -> None:
-    stage = simulated(*BOTH)
-    first = contain(stage)
-    stage.deployment.release(stage.incident.id)
-    stage.visitor().delete_security_group(GroupId=first)
-    second = contain(stage, SECOND)
+def test_recorded_but_deleted_another_is_made(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*BOTH)
+    first = contain(scenario)
+    scenario.deployment.release(scenario.incident.id)
+    scenario.other_client().delete_security_group(GroupId=first)
+    second = contain(scenario, SECOND)
     assert second != first
-    assert closed(stage, second)
+    assert closed(scenario, second)
 
 
-def test_a_group_of_another_vpc_is_not_put_on(simulated: Simulated) -> None:
-    stage = simulated(instance(), instance(SECOND, vpc="other"))
-    first, second = contain(stage), contain(stage, SECOND)
-    assert group(stage, first)["vpc"] != group(stage, second)["vpc"]
-    assert closed(stage, second)
+def test_a_group_of_another_vpc_is_not_put_on(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(), instance(SECOND, vpc="other"))
+    first, second = contain(scenario), contain(scenario, SECOND)
+    assert group(scenario, first)["vpc"] != group(scenario, second)["vpc"]
+    assert closed(scenario, second)
 
 
-def test_a_record_that_names_a_group_of_another_vpc_is_not_believed(simulated: Simulated) -> None:
-    stage = simulated(instance(), instance(SECOND, vpc="other"))
-    first = contain(stage)
-    with task(stage, target=target(SECOND)) as tasks:
+def test_a_record_that_names_a_group_of_another_vpc_is_not_believed(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(instance(), instance(SECOND, vpc="other"))
+    first = contain(scenario)
+    with task(scenario, target=target(SECOND)) as tasks:
         each = tasks[isolate.STEP]
         name = isolate.quarantine_group.record_name(each)
         each.member.records.record_group(each.member.target, name, first)
-    assert contain(stage, SECOND) != first
+    assert contain(scenario, SECOND) != first
 
 
 def target(name: str) -> Target:
@@ -199,104 +199,104 @@ def quarantine_name() -> str:
 
 
 @pytest.mark.parametrize("tags", [{}, {"status": "isolated", "cordon:quarantine": "x", "cordon:incident": "inc-x"}])
-def test_a_squatter_is_neither_worn_nor_touched(simulated: Simulated, tags: dict[str, str]) -> None:
+def test_a_squatter_is_neither_worn_nor_touched(new_scenario: NewScenario, tags: dict[str, str]) -> None:
     """Somebody in the member account made a group of our name, open to everybody, with our tags even."""
     squatter = SecurityGroup(ACCOUNT, REGION, quarantine_name(), tags=tags, ingress=(EVERYBODY,))
-    stage = simulated(security_groups=(squatter,))
-    before = group(stage, stage.group(quarantine_name()))
-    made = contain(stage)
+    scenario = new_scenario(security_groups=(squatter,))
+    before = group(scenario, scenario.group(quarantine_name()))
+    made = contain(scenario)
     assert made != before["id"]
-    assert group(stage, made)["name"].startswith(quarantine_name())
-    assert closed(stage, made)
-    assert group(stage, before["id"]) == before
-    assert stage.incident.state is State.CONTAINED
+    assert group(scenario, made)["name"].startswith(quarantine_name())
+    assert closed(scenario, made)
+    assert group(scenario, before["id"]) == before
+    assert scenario.incident.state is State.CONTAINED
 
 
 @pytest.mark.parametrize("ingress", [(EVERYBODY,), ()])
 def test_a_strangers_group_with_our_tags_is_never_taken_for_ours(
-    simulated: Simulated, ingress: tuple[Rule, ...]
+    new_scenario: NewScenario, ingress: tuple[GroupRuleSpec, ...]
 ) -> None:
     """Production's group, tagged as if an incident had made it: its rules would be revoked."""
     production = SecurityGroup(ACCOUNT, REGION, "production", ingress=ingress, worn_by=(SECOND,))
-    stage = simulated(*BOTH, security_groups=(production,))
+    scenario = new_scenario(*BOTH, security_groups=(production,))
     tags = [{"Key": "cordon:incident", "Value": "inc-1kjq1eaw0-k57547jg"}, {"Key": "status", "Value": "isolated"}]
-    stage.visitor().create_tags(Resources=[stage.group("production")], Tags=tags)
-    before = group(stage, stage.group("production"))
-    with task(stage, resumed=True) as tasks:
+    scenario.other_client().create_tags(Resources=[scenario.group("production")], Tags=tags)
+    before = group(scenario, scenario.group("production"))
+    with task(scenario, resumed=True) as tasks:
         result = run(isolate.STEP, tasks[isolate.STEP])
     assert result.outcome == "done"
     assert result.receipt["group"] != before["id"]
-    assert group(stage, before["id"]) == before
+    assert group(scenario, before["id"]) == before
 
 
-def test_a_group_that_an_earlier_try_left_half_made_is_finished(simulated: Simulated) -> None:
-    stage = simulated(faults=["ec2:RevokeSecurityGroupEgress=crash-before"])
-    (handed,) = stage.hand_over(asff())
+def test_a_group_that_an_earlier_try_left_half_made_is_finished(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["ec2:RevokeSecurityGroupEgress=crash-before"])
+    (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 2
-    assert len(stage.calls("CreateSecurityGroup")) == 1
-    (worn,) = stage.host()["enis"][0]["groups"]
-    assert closed(stage, worn)
+    assert len(scenario.calls("CreateSecurityGroup")) == 1
+    (worn,) = scenario.host()["enis"][0]["groups"]
+    assert closed(scenario, worn)
 
 
-def test_a_half_made_group_that_somebody_opened_meanwhile_is_not_finished(simulated: Simulated) -> None:
-    stage = simulated(faults=["ec2:RevokeSecurityGroupEgress=InternalError*4"])
-    clients = stage.clients.hub("dynamodb").meta.events
+def test_a_half_made_group_that_somebody_opened_meanwhile_is_not_finished(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(faults=["ec2:RevokeSecurityGroupEgress=InternalError*4"])
+    clients = scenario.clients.hub("dynamodb").meta.events
     opened: list[str] = []
 
     def meddle(params: Mapping[str, Any], **_: Any) -> None:
         if "last_token" in str(params) and not opened:  # the first try gives the lease back
-            opened.append(stage.group(quarantine_name()))
-            with stage.simulation.backstage():
-                add_ingress(stage.visitor(), opened[0])
+            opened.append(scenario.group(quarantine_name()))
+            with scenario.simulation.unrecorded():
+                add_ingress(scenario.other_client(), opened[0])
 
     clients.register("provide-client-params.dynamodb.TransactWriteItems", meddle)
-    (handed,) = stage.hand_over(asff())
+    (handed,) = scenario.hand_over(asff())
     assert opened
     assert handed.delivered.receives == 2
     assert not handed.delivered.dead_lettered
-    (worn,) = stage.host()["enis"][0]["groups"]
+    (worn,) = scenario.host()["enis"][0]["groups"]
     assert worn != opened[0]
-    assert closed(stage, worn)
+    assert closed(scenario, worn)
 
 
-def test_an_incident_whose_second_group_is_spoilt_too_gets_a_third(simulated: Simulated) -> None:
+def test_an_incident_whose_second_group_is_spoilt_too_gets_a_third(new_scenario: NewScenario) -> None:
     """Whoever may add rules in the member account must not be able to keep a host from being isolated."""
-    stage = simulated()
-    with task(stage) as tasks:
+    scenario = new_scenario()
+    with task(scenario) as tasks:
         first = run(isolate.STEP, tasks[isolate.STEP]).receipt["group"]
-    add_ingress(stage.visitor(), first)
-    with task(stage, resumed=True) as tasks:
+    add_ingress(scenario.other_client(), first)
+    with task(scenario, resumed=True) as tasks:
         second = run(isolate.STEP, tasks[isolate.STEP]).receipt["group"]
     assert second not in {first, None}
-    add_ingress(stage.visitor(), second)
-    with task(stage, resumed=True) as tasks:
+    add_ingress(scenario.other_client(), second)
+    with task(scenario, resumed=True) as tasks:
         result = run(isolate.STEP, tasks[isolate.STEP])
     assert result.receipt["group"] not in {first, second, None}, result.reason
 
 
-def test_two_at_once_use_one_group(simulated: Simulated) -> None:
+def test_two_at_once_use_one_group(new_scenario: NewScenario) -> None:
     """The second is told that the name is taken, and finds the group in the hub's record once it is there."""
-    stage = simulated(*BOTH)
+    scenario = new_scenario(*BOTH)
     with (
-        task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first,
-        task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second,
+        task(scenario, incident="inc-1kjq1eaw0-aaaaaaaa") as first,
+        task(scenario, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second,
     ):
         pair = [first[isolate.STEP], second[isolate.STEP]]
         assert [isolate.quarantine_group.trusted(each) for each in pair] == [None, None]
         one = run(isolate.STEP, pair[0]).receipt["group"]
         other = run(isolate.STEP, pair[1]).receipt["group"]
     assert one == other
-    assert len([each for each in stage.simulation.world()["security_groups"] if "quarantine" in each["name"]]) == 1
+    assert len([each for each in scenario.simulation.world()["security_groups"] if "quarantine" in each["name"]]) == 1
 
 
-def test_two_really_at_once_wear_a_group_that_is_shut(simulated: Simulated) -> None:
-    stage = simulated(*BOTH)
-    with task(stage, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
+def test_two_really_at_once_wear_a_group_that_is_shut(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*BOTH)
+    with task(scenario, incident="inc-1kjq1eaw0-aaaaaaaa") as first:
         one = first[isolate.STEP]
-        with task(stage, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second:
+        with task(scenario, incident="inc-1kjq1eaw0-bbbbbbbb", target=target(SECOND)) as second:
             other = second[isolate.STEP]
             results = other.member.pool.all([lambda: run(isolate.STEP, one), lambda: run(isolate.STEP, other)])
     for result in results:
         assert result.outcome == "done", result.reason
-        (told,) = stage.visitor().describe_security_groups(GroupIds=[result.receipt["group"]])["SecurityGroups"]
+        (told,) = scenario.other_client().describe_security_groups(GroupIds=[result.receipt["group"]])["SecurityGroups"]
         assert rules_of(told) == Access.from_options(OPTIONS).rules

@@ -13,16 +13,16 @@ import pytest
 from functions.incident.model import Incident, RestoredItem, State, StepOutcome, StepResult
 from functions.intake.result import Outcome
 from functions.policy.model import Limits, Mode, Policy
-from functions.steps import scaling
-from functions.steps.scaling_group import Membership
 from functions.steps.step import Task
-from hub.simulation.run import Request, run
-from hub.simulation.world_spec import Instance, ScalingGroup, TargetGroup
-from tests.conftest import Simulated
-from tests.end_to_end.scenes import HOST, NEIGHBOUR, event, host, world
+from functions.steps.traffic import scaling
+from functions.steps.traffic.scaling_group import Membership
+from hub.simulation.run import SimulationRequest, run
+from hub.simulation.world_spec import Instance, ScalingGroup, TargetGroupSpec
+from tests.conftest import NewScenario
+from tests.end_to_end.hosts import HOST, NEIGHBOUR, event, host, world
 from tests.finding.findings import asff
 from tests.intake.policies import C2, policy
-from tests.stage import ACCOUNT, INSTANCE, REGION, Stage, instance
+from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance
 from tests.steps.made import bare_task
 
 SECOND, THIRD, FOURTH = (f"i-{number:017x}" for number in (2, 3, 4))
@@ -34,7 +34,7 @@ HOSTS = ("instances", "scaling_groups", "target_groups", "snapshots")
 
 def only(options: str, further: str = "") -> bytes:
     """Return the policy that isolates, and has these options for scaling; other steps only take time here."""
-    off = ", ".join(f"{name}: {{enabled: false}}" for name in ("protect", "snapshot", "quarantine"))
+    off = ", ".join(f"{name}: {{enabled: false}}" for name in ("protect", "snapshot", "tags"))
     return policy(f"steps: {{scaling: {{{options}}}, {off}}}\n{further}")
 
 
@@ -51,21 +51,21 @@ def finding(name: str = INSTANCE) -> Any:
     return asff(C2, finding=name[-2:].rjust(32, "0"), instances=[name])
 
 
-def group(stage: Stage) -> Mapping[str, Any]:
-    (found,) = stage.simulation.world()["scaling_groups"]
+def group(scenario: Scenario) -> Mapping[str, Any]:
+    (found,) = scenario.simulation.world()["scaling_groups"]
     return dict(found)
 
 
-def states(stage: Stage) -> dict[str, str]:
-    return {each["id"]: each["lifecycle"] for each in group(stage)["instances"]}
+def states(scenario: Scenario) -> dict[str, str]:
+    return {each["id"]: each["lifecycle"] for each in group(scenario)["instances"]}
 
 
-def isolated(stage: Stage) -> bool:
-    return stage.group("app") not in {worn for eni in stage.host()["enis"] for worn in eni["groups"]}
+def isolated(scenario: Scenario) -> bool:
+    return scenario.group("app") not in {worn for eni in scenario.host()["enis"] for worn in eni["groups"]}
 
 
-def step(stage: Stage) -> StepResult:
-    (found,) = [each for each in stage.incident.steps if each.name == "scaling"]
+def step(scenario: Scenario) -> StepResult:
+    (found,) = [each for each in scenario.incident.steps if each.name == "scaling"]
     return found
 
 
@@ -74,8 +74,8 @@ def item(record: Incident, what: str = ITEM) -> RestoredItem:
     return found
 
 
-def incident_of(stage: Stage, name: str) -> str:
-    (found,) = [each.id for each in stage.deployment.incidents() if each.target.instance == name]
+def incident_of(scenario: Scenario, name: str) -> str:
+    (found,) = [each.id for each in scenario.deployment.incidents() if each.target.instance == name]
     return found
 
 
@@ -96,27 +96,27 @@ WAYS: Mapping[str, tuple[bytes, str | None, int, int]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_out_of_the_group_and_back_with_its_protection(simulated: Simulated, way: str) -> None:
+def test_out_of_the_group_and_back_with_its_protection(new_scenario: NewScenario, way: str) -> None:
     bundle, lifecycle, desired, size = WAYS[way]
-    stage = simulated(*members(), bundle=bundle)
+    scenario = new_scenario(*members(), bundle=bundle)
     backend().set_instance_protection("web", [INSTANCE], protected_from_scale_in=True)
-    before = group(stage)
-    stage.deliver(finding())
-    assert stage.incident.state is State.CONTAINED, stage.incident.reason
-    assert isolated(stage)
-    assert states(stage).get(INSTANCE) == lifecycle
-    assert (group(stage)["desired"], len(states(stage))) == (desired, size)
-    record = stage.deployment.release(stage.incident.id)
+    before = group(scenario)
+    scenario.deliver(finding())
+    assert scenario.incident.state is State.CONTAINED, scenario.incident.reason
+    assert isolated(scenario)
+    assert states(scenario).get(INSTANCE) == lifecycle
+    assert (group(scenario)["desired"], len(states(scenario))) == (desired, size)
+    record = scenario.deployment.release(scenario.incident.id)
     assert record.state is State.RELEASED
     assert [each for each in record.release if not each.restored] == []
-    now = group(stage)
+    now = group(scenario)
     if desired == 2:
         assert now == before
     else:  # the replacement is Auto Scaling's from then on
         assert [now[each] for each in ("min", "max", "desired")] == [1, 4, 4]
         assert [each for each in before["instances"] if each not in now["instances"]] == []
         assert "one instance more" in item(record).reason
-    assert len(stage.calls("SetInstanceProtection")) == (lifecycle is None)
+    assert len(scenario.calls("SetInstanceProtection")) == (lifecycle is None)
 
 
 @pytest.mark.parametrize(
@@ -125,31 +125,31 @@ def test_out_of_the_group_and_back_with_its_protection(simulated: Simulated, way
     ids=["sizes known", "sizes unread"],
 )
 def test_a_group_at_its_minimum_gets_a_replacement_all_the_same(
-    simulated: Simulated, bundle: bytes, faults: list[str]
+    new_scenario: NewScenario, bundle: bytes, faults: list[str]
 ) -> None:
-    stage = simulated(*members(2, low=2), bundle=bundle, faults=faults)
-    stage.deliver(finding())
-    assert stage.incident.state is State.CONTAINED
-    assert states(stage).get(INSTANCE) in {"Standby", None}
-    assert [group(stage)[size] for size in ("min", "max", "desired")] == [2, 4, 2]
-    assert list(states(stage).values()).count("InService") == 2
-    assert step(stage).outcome is StepOutcome.DONE
-    assert "so Auto Scaling launches a replacement" in step(stage).reason
+    scenario = new_scenario(*members(2, low=2), bundle=bundle, faults=faults)
+    scenario.deliver(finding())
+    assert scenario.incident.state is State.CONTAINED
+    assert states(scenario).get(INSTANCE) in {"Standby", None}
+    assert [group(scenario)[size] for size in ("min", "max", "desired")] == [2, 4, 2]
+    assert list(states(scenario).values()).count("InService") == 2
+    assert step(scenario).outcome is StepOutcome.DONE
+    assert "so Auto Scaling launches a replacement" in step(scenario).reason
 
 
-def test_a_full_group_is_left_to_people_with_the_command(simulated: Simulated) -> None:
-    stage = simulated(*members(2, high=2), bundle=STANDBY)
-    stage.deliver(finding())
-    out = group(stage)
-    record = stage.deployment.release(stage.incident.id)
+def test_a_full_group_is_left_to_people_with_the_command(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*members(2, high=2), bundle=STANDBY)
+    scenario.deliver(finding())
+    out = group(scenario)
+    record = scenario.deployment.release(scenario.incident.id)
     assert record.state is State.RELEASED
     assert (item(record).restored, item(record).retry) == (False, False)
     assert "MaxSize of 2" in item(record).reason
     assert item(record).command == (
         f"aws autoscaling exit-standby --auto-scaling-group-name web --instance-ids {INSTANCE} --region {REGION}"
     )
-    assert group(stage) == out
-    assert not isolated(stage)
+    assert group(scenario) == out
+    assert not isolated(scenario)
 
 
 FAULTS: Mapping[str, tuple[str, State, str, int]] = {
@@ -161,36 +161,36 @@ FAULTS: Mapping[str, tuple[str, State, str, int]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_failure_is_recorded_and_never_blocks_isolation(simulated: Simulated, fault: str) -> None:
+def test_a_failure_is_recorded_and_never_blocks_isolation(new_scenario: NewScenario, fault: str) -> None:
     what, state, lifecycle, calls = FAULTS[fault]
-    stage = simulated(*members(2), bundle=STANDBY, faults=[f"autoscaling:EnterStandby={what}"])
-    stage.deliver(finding())
-    assert stage.incident.state is state
-    assert isolated(stage)
-    assert states(stage)[INSTANCE] == lifecycle
-    asked, swapped = stage.calls("EnterStandby"), stage.calls("ModifyNetworkInterfaceAttribute")
+    scenario = new_scenario(*members(2), bundle=STANDBY, faults=[f"autoscaling:EnterStandby={what}"])
+    scenario.deliver(finding())
+    assert scenario.incident.state is state
+    assert isolated(scenario)
+    assert states(scenario)[INSTANCE] == lifecycle
+    asked, swapped = scenario.calls("EnterStandby"), scenario.calls("ModifyNetworkInterfaceAttribute")
     assert len(asked) == calls
     assert asked[0]["n"] < swapped[0]["n"]
     if state is State.PARTIAL:
-        assert step(stage).error == what
-        assert item(stage.deployment.release(stage.incident.id)).restored
+        assert step(scenario).error == what
+        assert item(scenario.deployment.release(scenario.incident.id)).restored
 
 
-def test_a_membership_that_can_not_be_read_is_a_named_gap(simulated: Simulated) -> None:
+def test_a_membership_that_can_not_be_read_is_a_named_gap(new_scenario: NewScenario) -> None:
     faults = ["autoscaling:DescribeAutoScalingInstances=AccessDenied"]
-    stage = simulated(*members(2), bundle=STANDBY, faults=faults)
-    stage.deliver(finding())
-    assert stage.incident.state is State.PARTIAL
-    assert isolated(stage)
-    assert step(stage).error == "AccessDenied"
-    assert states(stage)[INSTANCE] == "InService"
+    scenario = new_scenario(*members(2), bundle=STANDBY, faults=faults)
+    scenario.deliver(finding())
+    assert scenario.incident.state is State.PARTIAL
+    assert isolated(scenario)
+    assert step(scenario).error == "AccessDenied"
+    assert states(scenario)[INSTANCE] == "InService"
 
 
 def test_accepted_before_the_swap_and_isolated_in_five_round_trips() -> None:
-    fields: Any = {"scaling_group": ScalingGroup("web", 1, 4, 2), "target_groups": (TargetGroup("web", 8080),)}
+    fields: Any = {"scaling_group": ScalingGroup("web", 1, 4, 2), "target_groups": (TargetGroupSpec("web", 8080),)}
     hosts = [host(NEIGHBOUR), *(host(name, **fields) for name in (HOST, THIRD))]
     events = [event(C2, instance=name, finding=name[-1] * 32) for name in (NEIGHBOUR, HOST)]
-    ended = run(Request(events, STANDBY, world(*hosts), latency_ms=50))
+    ended = run(SimulationRequest(events, STANDBY, world(*hosts), latency_ms=50))
     by_instance = {incident.target.instance: incident for incident in ended.incidents}
     alone, member = by_instance[NEIGHBOUR], by_instance[HOST]
     assert {each.name: each.reason for each in alone.steps}["scaling"] == "in no Auto Scaling group"
@@ -210,46 +210,48 @@ def test_accepted_before_the_swap_and_isolated_in_five_round_trips() -> None:
     ids=["standby, first in", "detach, last in"],
 )
 def test_two_of_one_group_are_released_in_either_order(
-    simulated: Simulated, bundle: bytes, order: Sequence[str]
+    new_scenario: NewScenario, bundle: bytes, order: Sequence[str]
 ) -> None:
-    stage = simulated(*members(4, target_groups=(TargetGroup("web", 8080),)), bundle=bundle)
-    before = stage.simulation.world()
-    results = stage.deliver(finding(INSTANCE), finding(SECOND))
+    scenario = new_scenario(*members(4, target_groups=(TargetGroupSpec("web", 8080),)), bundle=bundle)
+    before = scenario.simulation.world()
+    results = scenario.deliver(finding(INSTANCE), finding(SECOND))
     assert {each.outcome for each in results} == {Outcome.ACTED}
-    assert group(stage)["desired"] == 2
+    assert group(scenario)["desired"] == 2
     for name in order:
-        record = stage.deployment.release(incident_of(stage, name))
+        record = scenario.deployment.release(incident_of(scenario, name))
         assert [each for each in record.release if not each.restored] == []
-    after = stage.simulation.world()
+    after = scenario.simulation.world()
     assert {what: after[what] for what in HOSTS} == {what: before[what] for what in HOSTS}
 
 
-def test_protection_that_could_not_be_set_is_set_by_a_further_release(simulated: Simulated) -> None:
-    stage = simulated(*members(2), bundle=DETACH_SHRINK)
+def test_protection_that_could_not_be_set_is_set_by_a_further_release(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*members(2), bundle=DETACH_SHRINK)
     backend().set_instance_protection("web", [INSTANCE], protected_from_scale_in=True)
-    before = group(stage)
-    stage.deliver(finding())
+    before = group(scenario)
+    scenario.deliver(finding())
     # The answer of the first never comes: what it did is looked up.
-    stage.meet("autoscaling:AttachInstances=timeout-after", "autoscaling:SetInstanceProtection=ValidationError*1")
-    record = stage.deployment.release(stage.incident.id)
+    scenario.inject_faults(
+        "autoscaling:AttachInstances=timeout-after", "autoscaling:SetInstanceProtection=ValidationError*1"
+    )
+    record = scenario.deployment.release(scenario.incident.id)
     assert record.state is State.RELEASING
     assert "set-instance-protection" in item(record, f"scale-in protection in {ITEM}").command
-    assert stage.deployment.release(stage.incident.id).state is State.RELEASED
-    assert group(stage) == before
+    assert scenario.deployment.release(scenario.incident.id).state is State.RELEASED
+    assert group(scenario) == before
 
 
 @pytest.mark.parametrize("bundle", [SHRINK, only("enabled: false")], ids=["step on", "step off"])
-def test_more_than_the_share_asks_and_changes_nothing(simulated: Simulated, bundle: bytes) -> None:
-    stage = simulated(*members(3), bundle=bundle)
+def test_more_than_the_share_asks_and_changes_nothing(new_scenario: NewScenario, bundle: bytes) -> None:
+    scenario = new_scenario(*members(3), bundle=bundle)
     backend().enter_standby_instances("web", [SECOND], should_decrement=True)
-    before = stage.simulation.world()
-    (result,) = stage.deliver(finding())
+    before = scenario.simulation.world()
+    (result,) = scenario.deliver(finding())
     assert result.outcome is Outcome.AWAITING_APPROVAL
-    assert "2 of 3 instances of Auto Scaling group 'web' would be out of it" in stage.incident.reason
-    after = stage.simulation.world()
+    assert "2 of 3 instances of Auto Scaling group 'web' would be out of it" in scenario.incident.reason
+    after = scenario.simulation.world()
     assert {what: after[what] for what in HOSTS} == {what: before[what] for what in HOSTS}
-    assert stage.calls("EnterStandby", "ModifyNetworkInterfaceAttribute") == []
-    assert stage.incident.baseline == {}
+    assert scenario.calls("EnterStandby", "ModifyNetworkInterfaceAttribute") == []
+    assert scenario.incident.baseline == {}
 
 
 def _task(lifecycle: str, **options: Any) -> Task:
@@ -283,9 +285,9 @@ def test_the_share_counts_who_is_out_whatever_was_replaced(others: str, desired:
         "Instances": [*listed, {"InstanceId": INSTANCE, "LifecycleState": "InService"}],
     }
     policy_in_force = Policy((), limits=Limits(scaling_group_share=share))
-    caps = list(scaling.brake(_task("InService"), sizes, policy_in_force))
+    caps = list(scaling.approval_check(_task("InService"), sizes, policy_in_force))
     assert [cap.mode for cap in caps] == [Mode.APPROVE] * asked
-    assert list(scaling.brake(_task("Standby"), sizes, policy_in_force)) == []
+    assert list(scaling.approval_check(_task("Standby"), sizes, policy_in_force)) == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_only_one_in_service_can_leave(lifecycle: str, outcome: StepOutcome, pas
     """Nothing is called: the task reaches nobody."""
     result = scaling.apply(_task(lifecycle), None)
     assert (result.outcome, result.transient) == (outcome, passing)
-    assert lifecycle in result.parts[0].reason
+    assert lifecycle in result.items[0].reason
     assert scaling.plan(_task(lifecycle)) == ()
 
 
@@ -318,43 +320,43 @@ def test_the_plan_tells_the_call() -> None:
     assert call.parameters == {**NAMES, "ShouldDecrementDesiredCapacity": True}
 
 
-def test_one_that_is_in_standby_already_stays_there(simulated: Simulated) -> None:
+def test_one_that_is_in_standby_already_stays_there(new_scenario: NewScenario) -> None:
     """Not even detached: out of standby that may end other instances (Auto Scaling API reference, DetachInstances)."""
-    stage = simulated(*members(2), bundle=DETACH)
+    scenario = new_scenario(*members(2), bundle=DETACH)
     backend().enter_standby_instances("web", [INSTANCE], should_decrement=True)
-    before = group(stage)
-    stage.deliver(finding())
-    assert stage.incident.state is State.CONTAINED
-    record = stage.deployment.release(stage.incident.id)
+    before = group(scenario)
+    scenario.deliver(finding())
+    assert scenario.incident.state is State.CONTAINED
+    record = scenario.deployment.release(scenario.incident.id)
     assert item(record).restored
-    assert group(stage) == before
+    assert group(scenario) == before
 
 
-def test_what_somebody_else_did_meanwhile_is_left_and_named(simulated: Simulated) -> None:
-    stage = simulated(*members(2), bundle=SHRINK)
-    stage.deliver(finding())
+def test_what_somebody_else_did_meanwhile_is_left_and_named(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*members(2), bundle=SHRINK)
+    scenario.deliver(finding())
     backend().detach_instances("web", [INSTANCE], should_decrement=False)
-    record = stage.deployment.release(stage.incident.id)
+    record = scenario.deployment.release(scenario.incident.id)
     assert record.state is State.RELEASED
     assert not item(record).restored
     assert item(record).command.startswith("aws autoscaling attach-instances ")
-    assert INSTANCE not in states(stage)
+    assert INSTANCE not in states(scenario)
 
 
-def test_a_group_that_is_gone_is_named(simulated: Simulated) -> None:
-    stage = simulated(*members(2), bundle=DETACH)
-    stage.deliver(finding())
+def test_a_group_that_is_gone_is_named(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*members(2), bundle=DETACH)
+    scenario.deliver(finding())
     del backend().autoscaling_groups["web"]
-    record = stage.deployment.release(stage.incident.id)
+    record = scenario.deployment.release(scenario.incident.id)
     assert record.state is State.RELEASED
     assert item(record).reason == "there is no such group any more"
 
 
-def test_a_stopped_host_is_left_in_standby(simulated: Simulated) -> None:
-    stage = simulated(*members(2), bundle=SHRINK)
-    stage.deliver(finding())
-    stage.visitor().stop_instances(InstanceIds=[INSTANCE])
-    record = stage.deployment.release(stage.incident.id)
-    assert states(stage)[INSTANCE] == "Standby"
+def test_a_stopped_host_is_left_in_standby(new_scenario: NewScenario) -> None:
+    scenario = new_scenario(*members(2), bundle=SHRINK)
+    scenario.deliver(finding())
+    scenario.other_client().stop_instances(InstanceIds=[INSTANCE])
+    record = scenario.deployment.release(scenario.incident.id)
+    assert states(scenario)[INSTANCE] == "Standby"
     assert "is stopped" in item(record).reason
     assert item(record).command

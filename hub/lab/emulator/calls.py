@@ -20,7 +20,7 @@ Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class EmulatedCall:
     """A call, of the query protocol with parameters as they came over the wire (``Tags.member.1.Key``)."""
 
     service: str
@@ -44,7 +44,7 @@ class Refused:
     resource: str
 
 
-CALL: ContextVar[Call | None] = ContextVar("lab_call", default=None)
+CALL: ContextVar[EmulatedCall | None] = ContextVar("lab_call", default=None)
 REFUSED: ContextVar[Refused | None] = ContextVar("lab_refused", default=None)
 
 
@@ -58,7 +58,7 @@ def correct(patches: Patches) -> None:
     def keep(  # noqa: PLR0917 - as ministack calls it
         service: str, method: str, path: str, headers: Any, body: bytes, query_params: Any, region: str, account_id: str
     ) -> str:
-        CALL.set(Call(service, query_params, account_id, region, body))
+        CALL.set(EmulatedCall(service, query_params, account_id, region, body))
         REFUSED.set(None)
         if service == "organizations":
             return organizations.resource_of(account_id, json.loads(body or b"{}"))

@@ -15,9 +15,9 @@ from typing import Any
 
 from hub.authorization.elsewhere import ELSEWHERE
 from hub.authorization.places import place_of, tags_of
-from hub.authorization.requests import Request, UnknownOperationError, requests_of
+from hub.authorization.requests import AuthorizationRequest, UnknownOperationError, requests_of
 from hub.lab.emulator import profiles
-from hub.lab.emulator.calls import CALL, REFUSED, Call, Refused
+from hub.lab.emulator.calls import CALL, REFUSED, EmulatedCall, Refused
 from hub.lab.emulator.leading_keys import leading_keys
 from hub.lab.emulator.moto_services import parameters_of
 from hub.simulation.patches import Patches
@@ -42,7 +42,7 @@ def correct(patches: Patches) -> None:
         service_context: Mapping[str, Any] | None = None,
     ) -> Any:
         call = CALL.get()
-        asked = [Request(iam_action, resource_arn, dict(service_context or {}))]
+        asked = [AuthorizationRequest(iam_action, resource_arn, dict(service_context or {}))]
         if call is not None and call.service == service and (service in _KNOWN_WHOLLY or iam_action in ELSEWHERE):
             if is_root(access_key, call.account):
                 return enforce(access_key, iam_action, service, region, resource_arn=resource_arn)
@@ -52,11 +52,14 @@ def correct(patches: Patches) -> None:
                 REFUSED.set(Refused(iam_action, f"* (the lab doesn't know what is asked for it: {error})"))
                 return iam_evaluator.EvalResult("ImplicitDeny", reason=str(error))
         elif call is not None and iam_action == "sts:AssumeRole":
-            asked += [Request(action, resource_arn, dict(service_context or {})) for action in _of_a_session(call)]
+            asked += [
+                AuthorizationRequest(action, resource_arn, dict(service_context or {}))
+                for action in _of_a_session(call)
+            ]
         elif call is not None and service == "dynamodb":
             keys = tuple(leading_keys(iam_action, call.body))
             named = {"dynamodb:LeadingKeys": keys} if keys else {}
-            asked = [Request(iam_action, resource_arn, {**asked[0].context, **named})]
+            asked = [AuthorizationRequest(iam_action, resource_arn, {**asked[0].context, **named})]
         for request in asked:
             context = {key: list(each) if isinstance(each, tuple) else each for key, each in request.context.items()}
             denied = enforce(
@@ -75,7 +78,7 @@ def correct(patches: Patches) -> None:
     patches.replace(iam_evaluator, "enforce", enforce_all)
 
 
-def _of_call(service: str, iam_action: str, call: Call) -> Iterator[Request]:
+def _of_call(service: str, iam_action: str, call: EmulatedCall) -> Iterator[AuthorizationRequest]:
     operation = iam_action.partition(":")[2]
     parameters = parameters_of(service, operation, call.parameters)
     place = place_of(
@@ -88,7 +91,7 @@ def _of_call(service: str, iam_action: str, call: Call) -> Iterator[Request]:
     yield from requests_of(operation, parameters, place, tags_of(call.account, call.region), service)
 
 
-def _of_a_session(call: Call) -> Iterator[str]:
+def _of_a_session(call: EmulatedCall) -> Iterator[str]:
     if call.get("Tags.member.1.Key"):
         yield "sts:TagSession"
     if call.get("SourceIdentity"):

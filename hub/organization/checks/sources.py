@@ -12,7 +12,7 @@ from functions.aws import errors
 from hub.organization.check import Answer, Ground, not_checked, ok, warning
 from hub.organization.checks.rollout import ASK_FROM, delegated
 from hub.organization.checks.stacks import exists
-from hub.organization.parts import Part, stacks_of
+from hub.organization.parts import DeploymentPart, stacks_of
 
 _SERVICES = (
     ("securityhub.amazonaws.com", "Security Hub", "securityhub"),
@@ -93,13 +93,13 @@ def _each(
 
 
 def _detection(ground: Ground) -> str:
-    (stack,) = stacks_of(ground.settings, (Part.DETECTION,))
+    (stack,) = stacks_of(ground.settings, (DeploymentPart.DETECTION,))
     return stack.name
 
 
 def _will_be_made(ground: Ground) -> bool:
     """Tell whether the stack that turns a source on is still to come; raise what CloudFormation raises."""
-    (stack,) = stacks_of(ground.settings, (Part.DETECTION,))
+    (stack,) = stacks_of(ground.settings, (DeploymentPart.DETECTION,))
     return not exists(ground, stack)
 
 

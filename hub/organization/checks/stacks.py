@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from functions import names
 from functions.aws import errors
-from hub.organization.check import Answer, Ground, Standing, not_checked, ok, problem, warning
+from hub.organization.check import Answer, CheckOutcome, Ground, not_checked, ok, problem, warning
 from hub.organization.forwarders import strays
-from hub.organization.parts import Part, Stack, stacks_of
+from hub.organization.parts import DeployedStack, DeploymentPart, stacks_of
 from hub.organization.status import ABSENT, status
 
 _STUCK = {
@@ -31,17 +31,17 @@ _MADE_ANEW = {ABSENT, "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"}
 """The CDK deletes what a first deployment that failed left of the stack itself, and makes it anew."""
 
 
-def state_of(ground: Ground, stack: Stack) -> str:
+def state_of(ground: Ground, stack: DeployedStack) -> str:
     """Return a stack's status, or ``absent``; raise what CloudFormation raises."""
     return status(ground.caller.client("cloudformation", stack.region), stack.name)
 
 
-def exists(ground: Ground, stack: Stack) -> bool:
+def exists(ground: Ground, stack: DeployedStack) -> bool:
     """Tell whether a stack is there and is not going to be made anew; raise what CloudFormation raises."""
     return state_of(ground, stack) not in _MADE_ANEW
 
 
-def states(ground: Ground, stacks: Iterable[Stack]) -> list[Answer]:
+def states(ground: Ground, stacks: Iterable[DeployedStack]) -> list[Answer]:
     """Check that every stack is in a state that can be deployed from."""
     answers = []
     for stack in stacks:
@@ -60,7 +60,7 @@ def states(ground: Ground, stacks: Iterable[Stack]) -> list[Answer]:
 def leftovers(ground: Ground) -> list[Answer]:
     """Check, where there is no hub stack, that no earlier one left what it keeps: the names are taken then."""
     settings = ground.settings
-    (hub,) = stacks_of(settings, (Part.HUB,))
+    (hub,) = stacks_of(settings, (DeploymentPart.HUB,))
     try:
         if exists(ground, hub):
             return [ok("leftovers", f"{hub.name} exists, what bears its names is its own")]
@@ -91,7 +91,7 @@ def forwarders(ground: Ground) -> list[Answer]:
         first = next(iter(found.not_asked.values()))
         sentence = f"AWS did not say whether there is a forwarder in {', '.join(found.not_asked)}: {first}"
         remedy = "allow cloudformation:DescribeStacks there, or look by hand"
-        answers.append(Answer("forwarders", Standing.NOT_CHECKED, sentence, remedy))
+        answers.append(Answer("forwarders", CheckOutcome.NOT_CHECKED, sentence, remedy))
     return answers or [ok("forwarders", "no Region beside those of the settings has a forwarder")]
 
 

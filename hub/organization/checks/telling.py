@@ -6,7 +6,7 @@ from __future__ import annotations
 from functions import names
 from functions.aws import errors
 from functions.organization.control import ORGANIZATION
-from hub.organization.check import Answer, Ground, Standing, not_checked, ok, warning
+from hub.organization.check import Answer, CheckOutcome, Ground, not_checked, ok, warning
 from hub.organization.errors import NotThereError, OrganizationError
 from hub.organization.hub_account import HubAccount
 from hub.organization.switch import switched_off
@@ -56,7 +56,7 @@ def kill_switch(ground: Ground) -> list[Answer]:
     except NotThereError:
         return [ok("switch", "nothing is switched off: there is no table yet")]
     except OrganizationError as error:
-        return [Answer("switch", Standing.NOT_CHECKED, str(error), "allow dynamodb:GetItem on the table")]
+        return [Answer("switch", CheckOutcome.NOT_CHECKED, str(error), "allow dynamodb:GetItem on the table")]
     if not off:
         return [ok("switch", "nothing is switched off")]
     scope = ORGANIZATION if ORGANIZATION in off else off[0]

@@ -13,10 +13,10 @@ from hub.simulation.corrections import (
     addresses,
     console,
     groups,
-    haste,
     identity,
     instances,
     interfaces,
+    performance,
     scaling,
     sharing,
     snapshots,
@@ -30,7 +30,7 @@ from hub.simulation.patches import Patches
 def correct(patches: Patches, clock: Clock) -> None:
     """Apply every correction; ``patches`` undoes them."""
     time.correct(patches, clock)
-    haste.correct(patches)
+    performance.correct(patches)
     interfaces.correct(patches)
     addresses.correct(patches)
     acls.correct(patches)

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Isolate the host from the network: the quarantine group, and it alone, on every interface.
+
+ModifyInstanceAttribute can't do it for a host with more than one interface, so each interface is swapped by itself,
+all at once. Only a group that is proven to let nothing out is put on; a failure leaves an interface as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.command import aws_command
+from functions.grants import ONE_INSTANCE, Conditions, Grant, reads
+from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
+from functions.steps.host import Host, Interface, interfaces_of
+from functions.steps.network import quarantine_group
+from functions.steps.network.access import rules_of
+from functions.steps.network.group_rules import ACCESS_ITEM, NOT_VISIBLE, GroupError, try_call_on_group
+from functions.steps.network.quarantine_group import GROUP_ITEM, RECORD_ITEM, GroupToPutOn
+from functions.steps.reading import filtered, read_until
+from functions.steps.step import Member, Section, Step, Task, conclude, failed_item
+
+NAME = "isolate"
+HOST_ITEM = "the host"
+RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
+STAYS_QUARANTINED = "so it stays quarantined"
+READING_ITEM = "reading back"
+SCALING_SECONDS = 10.0
+"""How long the swap waits for the scaling group to have let the host go: no answer of another service opens a host."""
+_NOT_INTERFACES = frozenset({ACCESS_ITEM, GROUP_ITEM, HOST_ITEM, READING_ITEM, RECORD_ITEM})
+
+_SWAP = "ec2:ModifyNetworkInterfaceAttribute"
+_NEVER_SET = (
+    # every attribute of an interface but its groups, and its connection tracking, which the option idle_timeout sets
+    "AssociatedSubnetIds",
+    "AssociatePublicIpAddress",
+    "Attachment",
+    "Description",
+    "EnablePrimaryIpv6",
+    "EnaSrdSpecification",
+    "SourceDestCheck",
+)
+_GROUPS_ALONE: Conditions = {"Null": {f"ec2:Attribute/{name}": ("true",) for name in _NEVER_SET}}
+_ANY_INTERFACE = "No key ties an interface to its instance, and its id is not known when the session begins."
+CHANGES = (
+    Grant(_SWAP, "network-interface", _ANY_INTERFACE, _GROUPS_ALONE),
+    Grant(_SWAP, "instance", ONE_INSTANCE),
+)
+"""What changing an interface takes, of groups or of connection tracking: EC2 may tell IAM of neither by name."""
+_SUBNET = Grant(
+    _SWAP,
+    "subnet",
+    "EC2 names a subnet only where an interface gets further ones, which the grant on the interface forbids. It is "
+    "here in case EC2 asks for it all the same: an interface that can't be swapped is not isolated.",
+    any_owner=True,
+)
+GRANTS = (
+    *quarantine_group.GRANTS,
+    *reads("ec2:DescribeNetworkInterfaces"),
+    Grant(
+        _SWAP,
+        "security-group",
+        "Hosts of several incidents wear the same group. Whoever may tag groups can make another wearable, so the hub "
+        "puts on none but those that it recorded, and the service control policies guard the tags.",
+        {
+            "StringEquals": {f"aws:ResourceTag/{STATUS_TAG}": (STATUS_VALUE,)},
+            "StringLike": {"aws:ResourceTag/{incident_tag}": (INCIDENT_PATTERN,)},
+        },
+    ),
+    *CHANGES,
+    _SUBNET,
+)
+RELEASE_GRANTS = (
+    Grant(
+        _SWAP,
+        "security-group",
+        "What a host wore before can be any group, of its own account or of the owner of a shared VPC: hence a role of "
+        "its own, which only the release function may assume.",
+        any_owner=True,
+    ),
+    *CHANGES,
+    _SUBNET,
+    *reads("ec2:DescribeSecurityGroups"),
+)
+
+
+def observe(member: Member) -> Any:
+    """Read the recorded quarantine groups, their rules and who wears them, or return the error that this raised."""
+    try:
+        return quarantine_group.read_recorded(member)
+    except errors.AwsError as error:
+        return error
+
+
+def baseline(host: Host, observed: Any) -> Section:
+    """Keep the groups of every interface, in their order."""
+    del observed
+    return {"interfaces": _groups(host.interfaces), "vpc": host.vpc}
+
+
+def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+    """Keep the groups of interfaces that were attached after the baseline was taken."""
+    del observed
+    new = [each for each in host.interfaces if each.id not in section["interfaces"]]
+    return (new[0].id, {"interfaces": _groups(new)}) if new else None
+
+
+def plan(task: Task) -> tuple[PlannedCall, ...]:
+    """Return the calls: the group, if it must be made, then the swaps."""
+    group = quarantine_group.trusted(task)
+    making = () if group else quarantine_group.planned(task)
+    swaps = tuple(
+        PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", _swap(each.id, [group or quarantine_group.NEW_GROUP]))
+        for each in task.host.interfaces
+        if _obstacle(task, each) is None
+    )
+    return (*making, *swaps)
+
+
+def prepare(task: Task) -> GroupToPutOn | ItemOutcome:
+    """Find or make the group; a failure becomes the item that the step ends with."""
+    try:
+        return quarantine_group.ensure(task)
+    except GroupError as error:
+        code = errors.code(error.__cause__) if error.__cause__ else error.code
+        return ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, str(error), code, error.transient)
+    except errors.AwsError as error:
+        return failed_item(GROUP_ITEM, error)
+
+
+def apply(task: Task, prepared: Any) -> StepResult:
+    """Swap every interface at once; each has an outcome of its own."""
+    if isinstance(prepared, ItemOutcome):
+        return conclude(NAME, [prepared], {"group": None, "swapped": [], "verified": []})
+    group = prepared.group
+    items = task.member.pool.all([_swapper(task, each, group) for each in task.host.interfaces])
+    swapped = [item.what for item in items if item.outcome is StepOutcome.DONE]
+    receipt = {"group": group, "swapped": swapped, "verified": []}
+    items.extend(prepared.gaps)
+    nothing = "the host has no interface"
+    return conclude(NAME, items, receipt, nothing=nothing)
+
+
+def verify(task: Task, result: StepResult) -> StepResult:
+    """Read all interfaces of the host back, and the group: each wears the group alone, the group has its rules alone.
+
+    An interface that was attached meanwhile fails an item of its own. A new group that is right is recorded now.
+    """
+    group = result.receipt.get("group")
+    if not group:
+        return result
+    try:
+        interfaces, found = read_until(task.member.clock, partial(_read_back, task, group), partial(_so, task, result))
+    except errors.AwsError as error:
+        return conclude(NAME, [*result.items, failed_item(READING_ITEM, error)], result.receipt)
+    items = _checked(result, group, interfaces)
+    items.extend(_checked_group(task, result, found))
+    if task.host.interfaces and not interfaces:
+        reason = "has no interface any more when read back: it is gone, or somebody took them away"
+        items.append(ItemOutcome(HOST_ITEM, StepOutcome.FAILED, reason, "HostGone"))
+    if found is not None and quarantine_group.as_it_should_be(task, found):
+        recorded = quarantine_group.record(task, group)
+        items.extend([recorded] if recorded.outcome is not StepOutcome.DONE else [])
+    verified = [each.id for each in interfaces if each.groups == (group,)]
+    return conclude(NAME, items, {**result.receipt, "verified": verified})
+
+
+def unisolated(result: StepResult) -> set[str]:
+    """Return the interfaces that the result says are not isolated."""
+    failed = {item.what for item in result.items if item.outcome is StepOutcome.FAILED}
+    return failed - _NOT_INTERFACES - {str(result.receipt.get("group"))}
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Put each interface's own groups back, if it wears a quarantine group of ours alone; the primary interface last.
+
+    Which groups are ours the hub noted before anything wore them, whatever became of the attempt that put one on.
+    """
+    ours = {str(result.receipt.get("group")), *task.member.groups.values(), *task.member.made}
+    attached = {each.id: each for each in now.interfaces}
+    primary = {each.id for each in now.interfaces if each.device_index == 0}
+    items: list[RestoredItem] = []
+    for last in (False, True):
+        work = [
+            partial(_put_back, task, interface, list(before), ours, attached.get(interface))
+            for interface, before in task.section["interfaces"].items()
+            if (interface in primary) is last
+        ]
+        items.extend(task.member.pool.all(work))
+    return tuple(items)
+
+
+def not_as_it_was(item: RestoredItem) -> bool:
+    """Tell whether an item of a release leaves an interface quarantined, for now or until somebody does something."""
+    return not item.restored and (item.retry or item.reason.endswith(STAYS_QUARANTINED))
+
+
+def _swap(interface: str, groups: list[str]) -> dict[str, Any]:
+    return {"NetworkInterfaceId": interface, "Groups": groups}
+
+
+def _groups(interfaces: Iterable[Interface]) -> dict[str, list[str]]:
+    return {each.id: list(each.groups) for each in interfaces}
+
+
+def _obstacle(task: Task, interface: Interface) -> ItemOutcome | None:
+    """Return why an interface is not swapped, or None."""
+    if interface.managed_by is not None:
+        reason = f"managed by {interface.managed_by}, which lets nobody else change it"
+        return ItemOutcome(interface.id, StepOutcome.FAILED, reason, "Managed")
+    if interface.vpc is not None and interface.vpc != task.host.vpc:
+        reason = f"in another VPC ({interface.vpc}) than the host, whose quarantine group it can't wear"
+        return ItemOutcome(interface.id, StepOutcome.FAILED, reason, "OtherVpc")
+    if interface.id not in task.section["interfaces"]:
+        reason = "attached after the baseline was taken, so it is not changed"
+        return ItemOutcome(interface.id, StepOutcome.FAILED, reason, "NoBaseline", transient=True)
+    return None
+
+
+def _swapper(task: Task, interface: Interface, group: str) -> Callable[[], ItemOutcome]:
+    def swap() -> ItemOutcome:
+        obstacle = _obstacle(task, interface)
+        if obstacle is not None:
+            return obstacle
+        if interface.groups == (group,):
+            return ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
+        ec2, parameters = task.member.ec2, _swap(interface.id, [group])
+        return try_call_on_group(
+            task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters)
+        )
+
+    return swap
+
+
+def _read_back(task: Task, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
+    pool, ec2 = task.member.pool, task.member.ec2
+    interfaces = pool.start(partial(interfaces_of, ec2, task.host.id))
+    found = pool.start(partial(quarantine_group.read, task, group))
+    return interfaces.result(), found.result()
+
+
+def _so(task: Task, result: StepResult, seen: tuple[list[Interface], Mapping[str, Any] | None]) -> bool:
+    """Tell whether what was read back shows everything that was done."""
+    interfaces, found = seen
+    items = [*_checked(result, str(result.receipt["group"]), interfaces), *_checked_group(task, result, found)]
+    return not any(item.error in {"NotInEffect", "GroupNotTrusted"} or item.what == RECORD_ITEM for item in items)
+
+
+def _checked(result: StepResult, group: str, interfaces: Iterable[Interface]) -> list[ItemOutcome]:
+    """Return the items after reading back; what failed before stays as it was told then."""
+    worn = {each.id: each for each in interfaces}
+    items = []
+    for item in result.items:
+        found = worn.pop(item.what, None)
+        if item.outcome is not StepOutcome.DONE or (found is not None and found.groups == (group,)):
+            items.append(item)
+        else:
+            reason = f"read back with {', '.join(found.groups)}" if found else "no longer attached when read back"
+            items.append(ItemOutcome(item.what, StepOutcome.FAILED, reason, "NotInEffect", transient=True))
+    for each in worn.values():
+        if each.groups != (group,):
+            reason = f"attached meanwhile, read back with {', '.join(each.groups)}"
+            passing = each.managed_by is None
+            items.append(
+                ItemOutcome(
+                    each.id, StepOutcome.FAILED, reason, "NotInEffect" if passing else "Managed", transient=passing
+                )
+            )
+    return items
+
+
+def _checked_group(task: Task, result: StepResult, found: Mapping[str, Any] | None) -> list[ItemOutcome]:
+    if found is None:
+        return [_not_trusted("the quarantine group is gone")]
+    if quarantine_group.as_it_should_be(task, found):
+        return []
+    if not rules_of(found) <= quarantine_group.access_of(task).rules:
+        return [_not_trusted("the quarantine group has rules that it should not have")]
+    if any(item.what == ACCESS_ITEM for item in result.items):  # which is told already
+        return []
+    reason = "not made, since the group's rules can't be read back whole yet: it serves this incident alone"
+    return [ItemOutcome(RECORD_ITEM, StepOutcome.SKIPPED, reason)]
+
+
+def _not_trusted(reason: str) -> ItemOutcome:
+    # The next try makes another group, or finds this one's rules as they are by then.
+    return ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, reason, "GroupNotTrusted", transient=True)
+
+
+def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now: Interface | None) -> RestoredItem:
+    what, command = f"groups of {interface}", _command(task, interface, before)
+    if before and ours.issuperset(before):
+        return RestoredItem(NAME, what, restored=False, reason=RESTORED_UNKNOWN)
+    if now is None:
+        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host", command=command)
+    if list(now.groups) == before:
+        return RestoredItem(NAME, what, restored=True, reason="found as they were")
+    if len(now.groups) != 1 or now.groups[0] not in ours:
+        reason = f"found with {', '.join(now.groups)}, which is not what was set"
+        return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
+    try:
+        task.member.ec2.modify_network_interface_attribute(**_swap(interface, before))
+    except errors.AwsError as error:
+        if errors.code(error) in NOT_VISIBLE:
+            return _put_back_the_rest(task, interface, before)
+        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
+    return RestoredItem(NAME, what, restored=True)
+
+
+def _put_back_the_rest(task: Task, interface: str, before: list[str]) -> RestoredItem:
+    """Put those groups back that still exist: with fewer groups a host is more closed than it was, never more open."""
+    ec2, pool = task.member.ec2, task.member.pool
+    what, command = f"groups of {interface}", _command(task, interface, before)
+    try:
+        found = filtered(pool, ec2.describe_security_groups, "SecurityGroups", "group-id", before)
+        there = {each["GroupId"] for each in found}
+        left = [group for group in before if group in there]
+        if left:
+            ec2.modify_network_interface_attribute(**_swap(interface, left))
+    except errors.AwsError as error:
+        reason = f"a group is gone, and what is left could not be put back: {errors.message(error)}"
+        return RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command)
+    gone = ", ".join(group for group in before if group not in there)
+    rest = f"{', '.join(left)} put back without it" if left else STAYS_QUARANTINED
+    reason = f"{gone} no longer exists (make another, and name that in the command), {rest}"
+    return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
+
+
+def _command(task: Task, interface: str, groups: list[str]) -> str:
+    region = task.member.target.region
+    return aws_command("ec2", "ModifyNetworkInterfaceAttribute", _swap(interface, groups), region)
+
+
+STEP = Step(
+    name=NAME,
+    grants=GRANTS,
+    release_grants=RELEASE_GRANTS,
+    observe=observe,
+    baseline=baseline,
+    plan=plan,
+    prepare=prepare,
+    apply=apply,
+    verify=verify,
+    revert=revert,
+    extend_baseline=extend_baseline,
+    after=("scaling",),
+    wait_seconds=SCALING_SECONDS,
+)

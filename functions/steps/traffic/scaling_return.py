@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way back into an Auto Scaling group, as a release takes it: only where the host left by Cordon, and only alive.
+
+A host that comes back stopped fails its health check, and Auto Scaling terminates it; one that is still isolated never
+gets this far. What the group's sizes forbid is left to people, with the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from functions.aws import errors
+from functions.aws.command import aws_command
+from functions.incident.model import RestoredItem, StepResult
+from functions.steps.host import Host
+from functions.steps.reading import read_until
+from functions.steps.step import Task
+from functions.steps.traffic.scaling_group import (
+    COMING,
+    DETACH,
+    IN_SERVICE,
+    IN_STANDBY,
+    LEAVING,
+    NAME,
+    OUT,
+    REFUSED,
+    STANDBY,
+    Membership,
+    described,
+    membership,
+    names,
+    title,
+)
+
+_WAYS_BACK = {STANDBY: "ExitStandby", DETACH: "AttachInstances"}
+_NOT_OURS = {
+    STANDBY: "in standby, into which Cordon did not put it",
+    DETACH: "no longer in the group, from which Cordon did not detach it",
+}
+_USUAL_STATE = "running"
+
+
+def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+    """Bring the host back into service, if it is out of it as Cordon left it, with its protection from scale-in."""
+    group = task.section["group"]
+    if group is None:
+        return ()
+    seen = read_until(task.member.clock, partial(membership, task.member), _settled)
+    if isinstance(seen, Exception):
+        return (_left(group, errors.message(seen), retry=True),)
+    if task.section["lifecycle"] in OUT:
+        return (RestoredItem(NAME, title(group), restored=True, reason="was out of service before, and is left so"),)
+    if seen is not None and (seen.group != group or seen.lifecycle not in IN_STANDBY):
+        return _elsewhere(task, result, seen)
+    how = DETACH if seen is None else STANDBY
+    if not _ours(result, how):
+        return (_left(group, _NOT_OURS[how], _command(task, how)),)
+    if seen is not None and seen.lifecycle in LEAVING:
+        return (_left(group, f"still on its way out ({seen.lifecycle})", retry=True),)
+    item = _brought_back(task, now, result, how)
+    return (item, *_protected_again(task)) if item.restored and how == DETACH else (item,)
+
+
+def _elsewhere(task: Task, result: StepResult, seen: Membership) -> tuple[RestoredItem, ...]:
+    """Tell of a host that is in another group, or in its own neither in standby nor gone."""
+    group = task.section["group"]
+    if seen.group != group:
+        return (_left(group, f"in Auto Scaling group {seen.group!r} now"),)
+    if seen.lifecycle == IN_SERVICE or seen.lifecycle in COMING:
+        found = RestoredItem(NAME, title(group), restored=True, reason=f"found as it was ({seen.lifecycle})")
+        # An earlier release may have attached the host and got no further.
+        lost = task.section["protected"] and not seen.protected and result.receipt.get("left") == DETACH
+        return (found, _protected(task)) if lost else (found,)
+    if seen.lifecycle in LEAVING:
+        return (_left(group, f"still on its way out ({seen.lifecycle})", retry=True),)
+    return (_left(group, f"{seen.lifecycle}, which Cordon did not set"),)
+
+
+def _settled(now: Membership | Exception | None) -> bool:
+    return not isinstance(now, Membership) or now.lifecycle not in LEAVING
+
+
+def _ours(result: StepResult, how: str) -> bool:
+    """Tell whether leaving in that way may be Cordon's doing: only what is known to be otherwise is not."""
+    left = result.receipt.get("left")
+    return bool(left == how) if left else "refused" not in result.receipt
+
+
+def _left(group: str, reason: str, command: str = "", *, retry: bool = False) -> RestoredItem:
+    return RestoredItem(NAME, title(group), restored=False, reason=reason, retry=retry, command=command)
+
+
+def _command(task: Task, how: str) -> str:
+    return aws_command("autoscaling", _WAYS_BACK[how], names(task), task.member.target.region)
+
+
+def _brought_back(task: Task, now: Host, result: StepResult, how: str) -> RestoredItem:
+    """Put the host back into service, unless there is no way or Auto Scaling would terminate it there."""
+    group, command = task.section["group"], _command(task, how)
+    sizes = described(task.member, group)
+    if sizes is None:
+        return _left(group, "there is no such group any more")
+    if isinstance(sizes, Exception):
+        return _left(group, errors.message(sizes), command, retry=True)
+    if now.state != _USUAL_STATE:
+        reason = f"the host is {now.state}, and Auto Scaling terminates what does not run: start it first"
+        return _left(group, reason, command)
+    client = task.member.client("autoscaling")
+    call = client.exit_standby if how == STANDBY else client.attach_instances
+    try:
+        call(**names(task))
+    except errors.AwsError as error:
+        seen = membership(task.member)
+        back = isinstance(seen, Membership) and seen.group == group and seen.lifecycle in (IN_SERVICE, *COMING)
+        if not back:  # else it took effect all the same
+            return _refused(group, sizes, error, command)
+    stays = "its replacement stays, so the group has one instance more than before"
+    return RestoredItem(NAME, title(group), restored=True, reason=stays if result.receipt.get("replaced") else "")
+
+
+def _refused(group: str, sizes: Mapping[str, Any], error: BaseException, command: str) -> RestoredItem:
+    if errors.code(error) != REFUSED:
+        return _left(group, errors.message(error), command, retry=True)
+    if int(sizes["DesiredCapacity"]) + 1 <= int(sizes["MaxSize"]):
+        return _left(group, errors.message(error), command)
+    reason = (
+        f"the group is at its MaxSize of {sizes['MaxSize']}, which Cordon does not change: raise it, or lower the "
+        f"desired capacity of {sizes['DesiredCapacity']}, and the command brings the host back"
+    )
+    return _left(group, reason, command)
+
+
+def _protected_again(task: Task) -> tuple[RestoredItem, ...]:
+    """Set the protection from scale-in, which detaching lost, as it was; the group may have one of its own."""
+    member = task.member
+    seen = read_until(member.clock, partial(membership, member), _serving)
+    as_it_was = isinstance(seen, Membership) and seen.protected == task.section["protected"]
+    return () if as_it_was else (_protected(task),)
+
+
+def _serving(now: Membership | Exception | None) -> bool:
+    return isinstance(now, Membership) and now.lifecycle == IN_SERVICE
+
+
+def _protected(task: Task) -> RestoredItem:
+    parameters = {**names(task), "ProtectedFromScaleIn": task.section["protected"]}
+    what = f"scale-in protection in {title(task.section['group'])}"
+    try:
+        task.member.client("autoscaling").set_instance_protection(**parameters)
+    except errors.AwsError as error:
+        # An instance that was just attached takes it only when it is in service.
+        command = aws_command("autoscaling", "SetInstanceProtection", parameters, task.member.target.region)
+        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
+    return RestoredItem(NAME, what, restored=True)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``cordon incidents``: what a deployment has recorded, a line for each incident."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hub.cli.invocation.deployment import CONFIG, EXIT_CODES, JSON, with_settings
+from hub.cli.report.printable import printable
+
+if TYPE_CHECKING:
+    from hub.deployment.model import DeploymentSettings
+    from hub.organization.incidents import Line
+
+_COLUMNS = ("since (UTC)", "incident", "state", "account", "region", "instance", "rule")
+
+_HELP = f"""List the incidents of a deployment, the oldest first.
+
+What is needed is reading the table in the hub account; the whole of it is read, which takes minutes where thousands of
+accounts have been watched for a year. Open are those that somebody has something to do about: all but observed,
+released and closed.
+{EXIT_CODES}"""
+
+
+@click.command("incidents", help=_HELP, short_help="List the incidents of a deployment.")
+@click.option("--open", "only_open", is_flag=True, help="Only those that somebody has something to do about.")
+@CONFIG
+@JSON
+def incidents(*, only_open: bool, directory: Path, as_json: bool) -> int:
+    """List and return the exit code."""
+
+    def work(settings: DeploymentSettings) -> int:
+        from hub.organization import incidents as listed  # noqa: PLC0415  # imports botocore
+        from hub.organization.hub_account import HubAccount  # noqa: PLC0415
+
+        lines = listed.incidents(HubAccount.enter(settings))
+        shown = [line for line in lines if line.is_open or not only_open]
+        if as_json:
+            click.echo(json.dumps({"schema": 1, "incidents": [line.to_json() for line in shown]}, indent=2))
+            return 0
+        for each in _lines(shown):
+            click.echo(each)
+        number = sum(line.is_open for line in lines)
+        click.echo(f"{len(lines)} incident{'' if len(lines) == 1 else 's'}, {number} open")
+        return 0
+
+    return with_settings(directory, work, as_json=as_json)
+
+
+def _lines(shown: Sequence[Line]) -> Iterator[str]:
+    """Yield aligned lines that are never folded, however narrow the terminal: people search and copy them."""
+    rows = [_COLUMNS]
+    rows += [
+        (each.since[:16], each.incident, each.state, each.account, each.region, each.instance, each.rule)
+        for each in shown
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    if shown:
+        for row in rows:
+            yield printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``cordon lab``: a cloud on this machine with IAM enforced and Cordon deployed in it, and findings sent into it.
+
+Exit codes: 0 done, 1 the lab can't do it, 2 bad usage, settings or a file without a finding.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli.invocation.deployment import CONFIG
+from hub.cli.invocation.error_output import FAILED, print_errors
+from hub.cli.report.printable import printable
+
+if TYPE_CHECKING:
+    from hub.lab.follow import Followed
+    from hub.lab.lab import Lab
+    from hub.simulation.events import SourceEvent
+
+_DEFAULT_PORT = 4570
+_EXAMPLE = "hub/demo/findings/command-and-control.json"
+
+
+@click.group("lab", short_help="A cloud on this machine, with IAM enforced and Cordon deployed in it.")
+def lab() -> None:
+    """Try the deployment itself on this machine, with IAM enforced: no AWS account is needed and none is touched."""
+
+
+_UP_HELP = """Start the lab, deploy Cordon in it, and keep it running until Ctrl-C.
+
+The organisation is that of organization.lock.json, the templates are those of "cordon organization deploy". It listens
+on 127.0.0.1 alone. Keys of an account's root are the account's id and any secret; nothing outlives the lab.
+
+\b
+Exit codes:
+  0  it was ended by Ctrl-C
+  1  it could not start, or something could not be deployed
+  2  bad usage, or settings or a policy that are wrong
+"""
+
+
+@lab.command("up", help=_UP_HELP, short_help="Start the lab, deploy Cordon in it, keep it running.")
+@CONFIG
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=_DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+def up(*, directory: Path, port: int) -> int:
+    """Run a lab and return the exit code."""
+    from hub.lab.errors import LabError  # noqa: PLC0415 - imports boto3
+    from hub.lab.lab import up as brought_up  # noqa: PLC0415
+    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor ends it as Ctrl-C does
+    try:
+        with brought_up(directory, lambda text: click.echo(f"  {text}"), port) as running:
+            _show(running)
+            try:
+                running.process.wait()
+            except KeyboardInterrupt:
+                click.echo("\nThe lab is gone.")
+                return 0
+            return print_errors([{"message": "the lab ended by itself"}], as_json=False, code=FAILED)
+    except PolicyErrors as error:
+        return print_errors(
+            error.to_json(), as_json=False, summary="The settings or the policy are wrong: nothing was run."
+        )
+    except LabError as error:
+        return print_errors([{"message": str(error)}], as_json=False, code=FAILED)
+
+
+def _show(running: Lab) -> None:
+    world = running.world
+    lines = [
+        "",
+        f"The lab is up at {running.endpoint}. Hosts to report findings about:",
+        *(
+            f"  {host.instance}  {host.account} ({world.ours.members[host.account].name}), "
+            f"strictest mode {running.strictest(host.account).value}"
+            for host in running.hosts
+        ),
+        "",
+        "Try, in another terminal:",
+    ]
+    endpoint = "" if running.endpoint.endswith(f":{_DEFAULT_PORT}") else f" --endpoint {running.endpoint}"
+    if running.hosts:
+        host = running.hosts[0]
+        lines.append(f"  cordon lab finding {_EXAMPLE} --instance {host.instance}{endpoint}")
+    lines += [
+        "or look around as an account's root, with cordon or the AWS CLI:",
+        f"  export AWS_ENDPOINT_URL={running.endpoint} AWS_REGION={world.home_region}",
+        f"  export AWS_ACCESS_KEY_ID={world.hub} AWS_SECRET_ACCESS_KEY=lab",
+        "  cordon incidents",
+        "Ctrl-C ends it.",
+    ]
+    click.echo("\n".join(lines))
+
+
+_FINDING_HELP = f"""Send a finding into a running lab and tell what Cordon does about it.
+
+FILE holds one GuardDuty finding in any dialect, bare or in its EventBridge envelope; - is standard input. One in
+Security Hub's format is imported into Security Hub, any other is put on the hub's bus as its service would.
+
+\\b
+Exit codes:
+  0  Cordon is done with the finding, whatever it decided
+  1  no lab is running there, or Cordon was not done with it in time
+  2  bad usage, or the file holds no finding
+
+\\b
+For example:
+  cordon lab finding {_EXAMPLE} --instance i-...
+"""
+
+
+@lab.command("finding", help=_FINDING_HELP, short_help="Send a finding into the lab and follow it.")
+@click.argument("file", metavar="FILE")
+@click.option("--instance", metavar="ID", help="Let the finding be about this host of the lab's instead of its own.")
+@click.option(
+    "--endpoint",
+    default=f"http://127.0.0.1:{_DEFAULT_PORT}",
+    show_default=True,
+    help="Where the lab listens, as it told.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def finding(*, file: str, instance: str | None, endpoint: str, as_json: bool) -> int:
+    """Send, follow, tell, and return the exit code."""
+    from hub.lab import door  # noqa: PLC0415 - imports boto3
+    from hub.lab.clients import LabClients  # noqa: PLC0415
+    from hub.lab.errors import LabError, UnsendableFindingError  # noqa: PLC0415
+    from hub.lab.findings import aimed, named_in, send  # noqa: PLC0415
+    from hub.lab.follow import LabIntake  # noqa: PLC0415
+    from hub.lab.hosts import find  # noqa: PLC0415
+    from hub.simulation.errors import EventsError  # noqa: PLC0415
+
+    try:
+        envelope = _envelope(_single(file))
+        named_in(envelope)
+        about = door.about(endpoint)
+        clients = LabClients(endpoint)
+        if instance is not None:
+            envelope = aimed(envelope, find(clients, about, instance))
+        intake = LabIntake(clients, about)
+        sent = send(clients, about, envelope)
+        if not as_json:
+            click.echo(f"{sent.named.finding}\n  {sent.how}, account {sent.account}, {sent.region}")
+        followed = intake.follow(sent.named.finding)
+    except EventsError as error:
+        return print_errors([{"message": text} for text in error.problems], as_json=as_json)
+    except UnsendableFindingError as error:
+        return print_errors([{"message": f"{file}: {error}"}], as_json=as_json)
+    except LabError as error:
+        return print_errors([{"message": str(error)}], as_json=as_json, code=FAILED)
+    if as_json:
+        click.echo(
+            json.dumps({"schema": 1, "finding": sent.named.finding, "how": sent.how, **document(followed)}, indent=2)
+        )
+    else:
+        _tell(followed)
+    return 0
+
+
+def _single(file: str) -> SourceEvent:
+    from hub.lab.errors import UnsendableFindingError  # noqa: PLC0415
+    from hub.simulation.events import load  # noqa: PLC0415
+
+    events = load([file])
+    if len(events) != 1:
+        raise UnsendableFindingError(f"holds {len(events)} events: send them one by one")
+    return events[0]
+
+
+def _envelope(event: SourceEvent) -> dict[str, Any]:
+    from hub.lab.errors import UnsendableFindingError  # noqa: PLC0415
+
+    if event.envelope is None:
+        raise UnsendableFindingError("this is not a finding: it is no JSON object")
+    return dict(event.envelope)
+
+
+def document(followed: Followed) -> dict[str, Any]:
+    """Return what became of a finding as plain data."""
+    return {
+        "outcome": followed.outcome,
+        "reason": followed.reason,
+        "incidents": [
+            {
+                "id": each.id,
+                "state": each.state.value,
+                "account": each.target.account,
+                "region": each.target.region,
+                "instance": each.target.instance,
+                "mode": each.mode.value,
+                "rule": each.rule,
+                "reason": each.reason,
+                "steps": [
+                    {"name": step.name, "outcome": step.outcome.value, "reason": step.reason} for step in each.steps
+                ],
+                "residual_risk": list(each.residual_risk),
+            }
+            for each in followed.incidents
+        ],
+    }
+
+
+def _tell(followed: Followed) -> None:
+    lines = [f"{followed.outcome}: {followed.reason}"]
+    for each in followed.incidents:
+        lines.append(f"  {each.id}: {each.state.value}, {each.target.instance} in {each.target.account}")
+        lines += [
+            f"    {step.name}: {step.outcome.value}{f' ({step.reason})' if step.reason else ''}" for step in each.steps
+        ]
+        if each.residual_risk:
+            lines.append(f"    residual risk: {', '.join(each.residual_risk)}")
+    click.echo(printable("\n".join(lines), keep="\n"))
