@@ -60,7 +60,7 @@ def own_accounts_observed() -> bool:
                 settings=SimpleNamespace(hub_account="111122223333", forensics_account="222233334444")
             ),
             target=SimpleNamespace(account=account),
-            standing=SimpleNamespace(control=SimpleNamespace(off_for=lambda *_: ())),
+            in_force=SimpleNamespace(control=SimpleNamespace(off_for=lambda *_: ())),
             ou="/",
         )
         return [cap.mode for cap in cast("Any", Case.caps).fget(case)]
