@@ -66,11 +66,11 @@ class ItemOutcome:
     transient: bool = False
 
 
-Receipt = TypeVar("Receipt", covariant=True)
+Receipt_co = TypeVar("Receipt_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class StepResult(Generic[Receipt]):
+class StepResult(Generic[Receipt_co]):
     """How a step ended, with what verifying and reverting need (``receipt``, plain data)."""
 
     name: str
@@ -78,7 +78,7 @@ class StepResult(Generic[Receipt]):
     reason: str = ""
     error: str | None = None
     items: tuple[ItemOutcome, ...] = ()
-    receipt: Receipt = field(kw_only=True)
+    receipt: Receipt_co = field(kw_only=True)
 
     @property
     def transient(self) -> bool:

@@ -13,12 +13,14 @@ from functools import partial
 from typing import Any
 
 from functions.aws import errors
-from functions.containment.contain import ApprovalNeededError, Job, contain, prepare_job
+from functions.containment.contain import contain
+from functions.containment.errors import ApprovalNeededError
+from functions.containment.job import Job, prepare_job
 from functions.containment.observation import Observation, observe_host
 from functions.containment.verdict import NOT_ISOLATED, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
-from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
+from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredItem, State
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
@@ -320,7 +322,7 @@ def _with_state(host: Host, reason: str) -> str:
     return reason if host.state == _USUAL_STATE else f"the instance is {host.state}; {reason}"
 
 
-def _with_earlier_receipt(result: StepResult, record: Incident | None) -> StepResult:
+def _with_earlier_receipt(result: AnyResult, record: Incident | None) -> AnyResult:
     """Keep what an earlier attempt is known to have changed: a release needs all of it."""
     earlier = next((step for step in record.steps if step.name == result.name), None) if record else None
     return replace(result, receipt=_merged(earlier.receipt, result.receipt)) if earlier else result

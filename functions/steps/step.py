@@ -37,7 +37,7 @@ Options = Mapping[str, Any]
 """What policy says about a step."""
 
 
-O = TypeVar("O")
+O = TypeVar("O")  # noqa: E741 — observation, beside section, preparation and receipt
 S = TypeVar("S")
 P = TypeVar("P")
 R = TypeVar("R")
