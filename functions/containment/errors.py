@@ -19,7 +19,7 @@ from functions import log
 from functions.aws import errors
 from functions.incident.model import ItemOutcome, StepOutcome
 from functions.policy.model import Cap
-from functions.steps.step import failed_item
+from functions.steps.step import ItemError, StepError, failed_item
 
 
 class ContainmentError(Exception):
@@ -46,6 +46,10 @@ def item_of(step: str, error: Exception, what: str | None = None) -> ItemOutcome
     """Return the failed item that an error of a step becomes; ``what`` names it where the step's name does not."""
     if isinstance(error, SectionTooLargeError):
         return ItemOutcome(what or step, StepOutcome.FAILED, str(error), "TooLarge")
+    if isinstance(error, ItemError):
+        return error.item
+    if isinstance(error, StepError):
+        return ItemOutcome(what or step, StepOutcome.FAILED, str(error), error.code, error.transient)
     if isinstance(error, (*errors.AwsError, TimeoutError)):
         return failed_item(what or step, error)
     return unexpected(step, error)

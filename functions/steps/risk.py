@@ -71,3 +71,12 @@ class Aftermath(Generic[R_co]):
     def switched_off(self) -> bool:
         """Whether policy switches the step off."""
         return self.result is not None and self.result.reason == SWITCHED_OFF
+
+
+CONNECTIONS = Risk(
+    "tracked-connections", "connections that were open when the groups changed live on until they time out"
+)
+PUBLIC_ADDRESS = Risk(
+    "public-address",
+    "the host still has a public address, over which open connections with the internet live on",
+)

@@ -56,6 +56,24 @@ class Isolation:
     failed: frozenset[str] = frozenset()
 
 
+class StepError(Exception):
+    """A step can't do its work, for a reason that is not an error of AWS.
+
+    ``code`` and ``transient`` are those of the failed item that it becomes.
+    """
+
+    code = "StepError"
+    transient = False
+
+
+class ItemError(StepError):
+    """A step can't go on after one of its calls failed. Attribute ``item``: the outcome of that call."""
+
+    def __init__(self, item: ItemOutcome) -> None:
+        super().__init__(item.reason)
+        self.item = item
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A member account as a step reaches it: clients that sign with the incident's credentials.

@@ -20,7 +20,7 @@ from functions.clock import Clock
 from functions.incident.model import ItemOutcome, StepOutcome
 from functions.steps.network.access import Access, rule_of
 from functions.steps.reading import every
-from functions.steps.step import Member, try_call
+from functions.steps.step import Member, StepError, try_call
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ _OUTWARD: dict[str, dict[str, Any]] = {
 }
 
 
-class GroupError(Exception):
+class GroupError(StepError):
     """No quarantine group can be trusted or made; the text says why. ``transient``: a later try may do better."""
 
     code = "GroupNotTrusted"
