@@ -11,26 +11,24 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 from functions.aws import errors
-from functions.aws.command import aws_command
 from functions.grants import ONE_INSTANCE, Conditions, Grant, reads
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, PlannedCall, StepOutcome
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps.host import Host, Interface, interfaces_of
 from functions.steps.network import quarantine_group
 from functions.steps.network.access import rules_of
-from functions.steps.network.group_rules import ACCESS_ITEM, NOT_VISIBLE, GroupError, try_call_on_group
+from functions.steps.network.group_rules import ACCESS_ITEM, GroupError, try_call_on_group
+from functions.steps.network.interface_groups import NAME, IsolateTask, Receipt, Result, Section, groups_of, swap
+from functions.steps.network.isolate_return import not_as_it_was, revert
 from functions.steps.network.quarantine_group import GROUP_ITEM, RECORD_ITEM, GroupToPutOn, Recorded
-from functions.steps.reading import filtered, read_until
+from functions.steps.reading import read_until
 from functions.steps.risk import CONNECTIONS, PUBLIC_ADDRESS, Aftermath, Channel, Risk
-from functions.steps.step import Isolation, ItemError, Step, Task, conclude, failed_item
+from functions.steps.step import Isolation, ItemError, Step, conclude, failed_item
 
-NAME = "isolate"
 HOST_ITEM = "the host"
-RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
-STAYS_QUARANTINED = "so it stays quarantined"
 READING_ITEM = "reading back"
 SCALING_SECONDS = 10.0
 """How long the swap waits for the scaling group to have let the host go: no answer of another service opens a host."""
@@ -115,34 +113,15 @@ RELEASE_GRANTS = (
 )
 
 
-class Section(TypedDict):
-    """The groups of every interface, in their order; an addition has no ``vpc``."""
-
-    interfaces: dict[str, list[str]]
-    vpc: NotRequired[str | None]
-
-
-class Receipt(TypedDict, total=False):
-    """The group that was put on; interfaces that were swapped to it, and those that were read back with it."""
-
-    group: str
-    swapped: list[str]
-    verified: list[str]
-
-
-IsolateTask = Task[Recorded, Section, Receipt]
-Result = StepResult[Receipt]
-
-
 def baseline(host: Host, _observation: Future[Recorded]) -> Section:
     """Keep the groups of every interface, in their order."""
-    return {"interfaces": _groups(host.interfaces), "vpc": host.vpc}
+    return {"interfaces": groups_of(host.interfaces), "vpc": host.vpc}
 
 
 def extend_baseline(host: Host, _observation: Future[Recorded], section: Section) -> tuple[str, Section] | None:
     """Keep the groups of interfaces that were attached after the baseline was taken."""
     new = [each for each in host.interfaces if each.id not in section["interfaces"]]
-    return (new[0].id, {"interfaces": _groups(new)}) if new else None
+    return (new[0].id, {"interfaces": groups_of(new)}) if new else None
 
 
 def plan(task: IsolateTask) -> tuple[PlannedCall, ...]:
@@ -150,7 +129,7 @@ def plan(task: IsolateTask) -> tuple[PlannedCall, ...]:
     group = quarantine_group.trusted(task)
     making = () if group else quarantine_group.planned(task)
     swaps = tuple(
-        PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", _swap(each.id, [group or quarantine_group.NEW_GROUP]))
+        PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", swap(each.id, [group or quarantine_group.NEW_GROUP]))
         for each in task.host.interfaces
         if _obstacle(task, each) is None
     )
@@ -236,38 +215,6 @@ def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
         yield INTERFACES  # another try may isolate these; those that a service manages it can't
 
 
-def revert(task: IsolateTask, result: Result, now: Host) -> tuple[RestoredItem, ...]:
-    """Put each interface's own groups back, if it wears a quarantine group of ours alone; the primary interface last.
-
-    Which groups are ours the hub noted before anything wore them, whatever became of the attempt that put one on.
-    """
-    ours = {str(result.receipt.get("group")), *task.member.groups.values(), *task.member.made}
-    attached = {each.id: each for each in now.interfaces}
-    primary = {each.id for each in now.interfaces if each.device_index == 0}
-    items: list[RestoredItem] = []
-    for last in (False, True):
-        work = [
-            partial(_put_back, task, interface, list(before), ours, attached.get(interface))
-            for interface, before in task.section["interfaces"].items()
-            if (interface in primary) is last
-        ]
-        items.extend(task.member.pool.all(work))
-    return tuple(items)
-
-
-def not_as_it_was(item: RestoredItem) -> bool:
-    """Tell whether an item of a release leaves an interface quarantined, for now or until somebody does something."""
-    return not item.restored and (item.retry or item.reason.endswith(STAYS_QUARANTINED))
-
-
-def _swap(interface: str, groups: list[str]) -> dict[str, Any]:
-    return {"NetworkInterfaceId": interface, "Groups": groups}
-
-
-def _groups(interfaces: Iterable[Interface]) -> dict[str, list[str]]:
-    return {each.id: list(each.groups) for each in interfaces}
-
-
 def _obstacle(task: IsolateTask, interface: Interface) -> ItemOutcome | None:
     """Return why an interface is not swapped, or None."""
     if interface.managed_by is not None:
@@ -289,7 +236,7 @@ def _swapper(task: IsolateTask, interface: Interface, group: str) -> Callable[[]
             return obstacle
         if interface.groups == (group,):
             return ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
-        ec2, parameters = task.member.ec2, _swap(interface.id, [group])
+        ec2, parameters = task.member.ec2, swap(interface.id, [group])
         return try_call_on_group(
             task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters)
         )
@@ -350,52 +297,6 @@ def _checked_group(task: IsolateTask, result: Result, found: Mapping[str, Any] |
 def _not_trusted(reason: str) -> ItemOutcome:
     # The next try makes another group, or finds this one's rules as they are by then.
     return ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, reason, "GroupNotTrusted", transient=True)
-
-
-def _put_back(
-    task: IsolateTask, interface: str, before: list[str], ours: set[str], now: Interface | None
-) -> RestoredItem:
-    what, command = f"groups of {interface}", _command(task, interface, before)
-    if before and ours.issuperset(before):
-        return RestoredItem(NAME, what, restored=False, reason=RESTORED_UNKNOWN)
-    if now is None:
-        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host", command=command)
-    if list(now.groups) == before:
-        return RestoredItem(NAME, what, restored=True, reason="found as they were")
-    if len(now.groups) != 1 or now.groups[0] not in ours:
-        reason = f"found with {', '.join(now.groups)}, which is not what was set"
-        return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
-    try:
-        task.member.ec2.modify_network_interface_attribute(**_swap(interface, before))
-    except errors.AwsError as error:
-        if errors.code(error) in NOT_VISIBLE:
-            return _put_back_the_rest(task, interface, before)
-        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
-    return RestoredItem(NAME, what, restored=True)
-
-
-def _put_back_the_rest(task: IsolateTask, interface: str, before: list[str]) -> RestoredItem:
-    """Put those groups back that still exist: with fewer groups a host is more closed than it was, never more open."""
-    ec2, pool = task.member.ec2, task.member.pool
-    what, command = f"groups of {interface}", _command(task, interface, before)
-    try:
-        found = filtered(pool, ec2.describe_security_groups, "SecurityGroups", "group-id", before)
-        there = {each["GroupId"] for each in found}
-        left = [group for group in before if group in there]
-        if left:
-            ec2.modify_network_interface_attribute(**_swap(interface, left))
-    except errors.AwsError as error:
-        reason = f"a group is gone, and what is left could not be put back: {errors.message(error)}"
-        return RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command)
-    gone = ", ".join(group for group in before if group not in there)
-    rest = f"{', '.join(left)} put back without it" if left else STAYS_QUARANTINED
-    reason = f"{gone} no longer exists (make another, and name that in the command), {rest}"
-    return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
-
-
-def _command(task: IsolateTask, interface: str, groups: list[str]) -> str:
-    region = task.member.target.region
-    return aws_command("ec2", "ModifyNetworkInterfaceAttribute", _swap(interface, groups), region)
 
 
 STEP = Step(

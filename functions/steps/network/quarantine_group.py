@@ -27,7 +27,7 @@ from functions.steps.network.access import Access, rules_of
 from functions.steps.network.group_rules import ACCESS_ITEM, EVERYWHERE, GroupError, let_in, outward_rules, shut
 from functions.steps.network.wearers import Wearer, others, outside_incidents, wearers_of, worn_by_others
 from functions.steps.reading import every, filtered
-from functions.steps.step import ItemError, Member, StepError, Task, failed_item, try_call
+from functions.steps.step import ItemError, Member, StepError, Task, try_call
 
 _ITS_OWN = (
     "The group is made within the session that shapes it (or a further try's), so its id is not known beforehand."
