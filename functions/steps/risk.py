@@ -73,6 +73,14 @@ class Aftermath(Generic[R_co]):
         return self.result is not None and self.result.reason == SWITCHED_OFF
 
 
+ROLE_CREDENTIALS = Risk(
+    "role-credentials",
+    "credentials of the host's role still work, on the host and wherever they were carried to",
+    channel=Channel(
+        re.compile(r"UnauthorizedAccess:\w+/(InstanceCredentialExfiltration\.\w+|MetadataDNSRebind)"),
+        "the role's credentials, still works",
+    ),
+)
 CONNECTIONS = Risk(
     "tracked-connections", "connections that were open when the groups changed live on until they time out"
 )
