@@ -230,7 +230,7 @@ def _obstacle(task: IsolateTask, interface: Interface) -> ItemOutcome | None:
 
 
 def _swapper(task: IsolateTask, interface: Interface, group: str) -> Callable[[], ItemOutcome]:
-    def swap() -> ItemOutcome:
+    def put_on() -> ItemOutcome:
         obstacle = _obstacle(task, interface)
         if obstacle is not None:
             return obstacle
@@ -241,7 +241,7 @@ def _swapper(task: IsolateTask, interface: Interface, group: str) -> Callable[[]
             task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters)
         )
 
-    return swap
+    return put_on
 
 
 def _read_back(task: IsolateTask, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
