@@ -66,6 +66,8 @@ def task(
                 step.baseline(host, observation.observed[step.name]),
                 resumed,
                 who.pool.promise(),
+                receipt={},
+                early=observation.early.get(step.name),
             )
             for step in STEPS
             if step.observe_with_host is None  # its section takes a look of its own
@@ -74,10 +76,18 @@ def task(
 
 def bare_task(member: Any, host: Any, options: Any, observed: Any, section: Any, **rest: Any) -> Task:
     """Return a task for code that waits for nothing."""
-    return Task(member, host, options, observed, section, **{"resumed": False, "next_allowed": Future(), **rest})
+    done: Future[Any] = Future()
+    if isinstance(observed, Exception):
+        done.set_exception(observed)
+    else:
+        done.set_result(observed)
+    return Task(
+        member, host, options, done, section, **{"resumed": False, "next_allowed": Future(), "receipt": {}, **rest}
+    )
 
 
 def run(step: Step, each: Task) -> Any:
     """Prepare, apply and verify; return the result."""
     prepared = step.prepare(each) if step.prepare else None
-    return step.verify(each, step.apply(each, prepared))
+    result = step.apply(each, prepared)
+    return step.verify(each, result) if step.verify else result

@@ -230,18 +230,14 @@ def _obstacle(task: IsolateTask, interface: Interface) -> ItemOutcome | None:
 
 
 def _swapper(task: IsolateTask, interface: Interface, group: str) -> Callable[[], ItemOutcome]:
-    def swap() -> ItemOutcome:
-        obstacle = _obstacle(task, interface)
-        if obstacle is not None:
-            return obstacle
-        if interface.groups == (group,):
-            return ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
-        ec2, parameters = task.member.ec2, swap(interface.id, [group])
-        return try_call_on_group(
-            task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters)
-        )
-
-    return swap
+    """Return the work that isolates one interface, or that says why it does not."""
+    obstacle = _obstacle(task, interface)
+    if obstacle is not None:
+        return lambda: obstacle
+    if interface.groups == (group,):
+        return lambda: ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
+    change = partial(task.member.ec2.modify_network_interface_attribute, **swap(interface.id, [group]))
+    return partial(try_call_on_group, task.member, interface.id, change)
 
 
 def _read_back(task: IsolateTask, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
