@@ -16,6 +16,8 @@ from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from hub.policy.compile import compile_config
 from tests.scenario import Scenario, open_scenario
 
+pytest_plugins = ("tests.botocore_caches",)
+
 CONFIG = Path(__file__).parents[1] / "config"
 
 _TOGETHER = ("tests/authorization/", "tests/hub_stacks/", "tests/member_stacks/")

@@ -164,7 +164,7 @@ def test_what_ships_is_told() -> None:
         "evidence.lock_days": settings.evidence.lock_days,
         "containments_per_hour": settings.containments_per_hour,
         "mode": max((rule.mode for rule in organization.rules), key=lambda mode: mode.rank),
-        "identity.role": {rule.steps["identity"].get("role", "deny") for rule in shipped_rules()},
+        "role_denial.role": {rule.steps["role_denial"].get("role", "deny") for rule in shipped_rules()},
         "limits.containments_per_account_hour": organization.limits.per_account_hour,
     }
     assert {key: cells[0].strip("`") for key, cells in rows("setting").items()} == {

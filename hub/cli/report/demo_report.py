@@ -111,7 +111,7 @@ class DemoReport:
             for check in failed:
                 terminal.line(f"{check.scenario}: {check.what} (found: {check.found})", indent=2)
         else:
-            terminal.line(f"All {len(checks)} checks hold, in {seconds:.1f} s.", style="bold green")
+            terminal.line(f"All {len(checks)} checks passed, in {seconds:.1f} s.", style="bold green")
         terminal.heading("What next")
         terminal.facts(_NEXT)
 
