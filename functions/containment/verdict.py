@@ -11,13 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from functions.incident.model import AnyResult, State, StepOutcome
+from functions.steps import registry
 from functions.steps.host import Host
-from functions.steps.registry import RISKS, STEPS
 from functions.steps.risk import Aftermath, Risk
 from functions.steps.step import Isolation
-
-NOT_ISOLATED = frozenset(risk.word for risk in RISKS if risk.on_network)
-"""The words each of which says that the host, or a part of it, is still on the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +51,16 @@ def judge(results: Sequence[AnyResult], finding_types: Iterable[str], host: Host
     return Verdict(State.CONTAINED, risks, count)
 
 
+def on_network(risks: Iterable[str]) -> bool:
+    """Tell whether the host, or a part of it, is still on the network while these risks stand."""
+    left = set(risks)
+    return any(risk.on_network and risk.word in left for risk in registry.risks())
+
+
 def own_channel(finding_types: Iterable[str], risks: Iterable[str]) -> str | None:
     """Return which channel of the findings themselves is left while these risks stand, as a clause; or None."""
     types, left = tuple(finding_types), set(risks)
-    for risk in RISKS:
+    for risk in registry.risks():
         if risk.channel and risk.word in left and any(risk.channel.types.fullmatch(each) for each in types):
             return risk.channel.left
     return None
@@ -69,15 +72,15 @@ def _left(
     """Return the risks that a step leaves and no step answers, in the order of all risks."""
     left: set[Risk] = set()
     answered: set[Risk] = set()
-    for step in STEPS:
+    for step in registry.STEPS:
         aftermath = Aftermath(host, results.get(step.name), types, users)
         left.update(step.leaves(aftermath) if step.leaves is not None else ())
         answered.update(step.answers(aftermath) if step.answers is not None else ())
-    return tuple(risk for risk in RISKS if risk in left - answered)
+    return tuple(risk for risk in registry.risks() if risk in left - answered)
 
 
 def _isolation(results: dict[str, AnyResult]) -> tuple[AnyResult | None, Isolation]:
-    for step in STEPS:
+    for step in registry.STEPS:
         result = results.get(step.name)
         if step.isolation is not None and result is not None:
             return result, step.isolation(result)

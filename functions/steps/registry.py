@@ -34,12 +34,6 @@ STEPS: tuple[AnyStep, ...] = (
     instance_profile.STEP,
 )
 
-RISKS: tuple[Risk, ...] = tuple(dict.fromkeys(risk for step in STEPS for risk in step.risks))
-"""Every residual risk, in the order in which they are listed."""
-
-SERVICES = tuple(dict.fromkeys(service for step in STEPS for service in step.services))
-"""Every service whose clients the steps use, by its boto3 name."""
-
 OBSERVING = frozenset(host.PERMISSIONS)
 """What describing the host needs, whatever the steps."""
 
@@ -53,6 +47,16 @@ class Needed:
 
     grant: Grant
     steps: tuple[str, ...]
+
+
+def risks() -> tuple[Risk, ...]:
+    """Return every residual risk, in the order in which they are listed."""
+    return tuple(dict.fromkeys(risk for step in STEPS for risk in step.risks))
+
+
+def services() -> tuple[str, ...]:
+    """Return every service whose clients the steps use, by its boto3 name."""
+    return tuple(dict.fromkeys(service for step in STEPS for service in step.services))
 
 
 def contain_actions(*, changing: bool) -> frozenset[str]:

@@ -10,9 +10,9 @@ import pytest
 
 from functions.containment.verdict import judge, own_channel
 from functions.incident.model import ItemOutcome, State, StepOutcome, StepResult
+from functions.steps import registry
 from functions.steps.host import SCALING_GROUP_TAG, Host, PublicAddress
 from functions.steps.iam.users import ABSENT
-from functions.steps import registry
 from functions.steps.risk import SWITCHED_OFF
 from tests.containment.hosts import host, interface
 from tests.results import step_result
@@ -167,7 +167,7 @@ def test_risk_is_what_is_known_less_what_was_done(case: str) -> None:
 
 
 def test_every_word_comes_up_and_is_explained() -> None:
-    assert set(RISKS_MET) == {risk.word for risk in registry.RISKS}
+    assert set(RISKS_MET) == {risk.word for risk in registry.risks()}
 
 
 RISKS_MET = {word for _, _, _, words in RISKS.values() for word in words}

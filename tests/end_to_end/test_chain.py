@@ -25,7 +25,7 @@ CALLERS: ContextVar[tuple[str, ...]] = ContextVar("callers", default=())
 
 
 def callers() -> Iterator[str]:
-    """Name the functions of the product on the way here, the last one first; comprehensions and lambdas do not count."""
+    """Name the functions of the product on the way here, last one first, without comprehensions and lambdas."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 — the one way to see the stack without its lines
     while frame is not None:
         path = Path(frame.f_code.co_filename)
