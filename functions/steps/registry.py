@@ -50,8 +50,8 @@ class Needed:
 
 
 def risks() -> tuple[Risk, ...]:
-    """Return every residual risk, in the order in which they are listed."""
-    return tuple(dict.fromkeys(risk for step in STEPS for risk in step.risks))
+    """Return every residual risk, in the order in which they are listed: the host itself before its surroundings."""
+    return tuple(dict.fromkeys(risk for step in released_in_order() for risk in step.risks))
 
 
 def services() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from functions.containment import contain
+from functions.containment import contain, job
 from functions.containment.observation import observe_host
 from functions.incident.model import State
 from functions.policy.model import Decision, Mode
@@ -193,9 +193,9 @@ def test_a_host_half_in_quarantine_is_past_asking(new_scenario: NewScenario) -> 
         who = member(scenario)
         observation = observe_host(who, STEPS)
         assert observation.host is not None
-        job = partial(contain.prepare_job, who, observation.host, observation, decision, steps=STEPS, resumed=True)
-        assert job(baseline={}).approval_checks
-        assert not job(baseline=scenario.incident.baseline).approval_checks
+        prepared = partial(job.prepare_job, who, observation.host, observation, decision, steps=STEPS, resumed=True)
+        assert prepared(baseline={}).approval_checks
+        assert not prepared(baseline=scenario.incident.baseline).approval_checks
         who.pool.close()
 
 

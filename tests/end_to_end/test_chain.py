@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from functions.parallel import settle
 from hub.simulation.virtual_time import VirtualPool
 from tests.conftest import NewScenario
 from tests.finding.findings import asff
@@ -25,11 +26,15 @@ CALLERS: ContextVar[tuple[str, ...]] = ContextVar("callers", default=())
 
 
 def callers() -> Iterator[str]:
-    """Name the functions of the product on the way here, last one first, without comprehensions and lambdas."""
+    """Name the functions of the product on the way here, last one first, without comprehensions and lambdas.
+
+    ``settle`` is how the simulation's pool runs work; real threads run it without.
+    """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 — the one way to see the stack without its lines
     while frame is not None:
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(FUNCTIONS) and not frame.f_code.co_name.startswith("<"):
+        counts = frame.f_code.co_name[0] != "<" and frame.f_code is not settle.__code__
+        if counts and path.is_relative_to(FUNCTIONS):
             yield f"{path.relative_to(FUNCTIONS).with_suffix('')}:{frame.f_code.co_qualname}"
         frame = frame.f_back
     yield from CALLERS.get()

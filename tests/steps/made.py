@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from functions.aws import errors
+from functions.containment.errors import item_of
 from functions.containment.observation import observe_host
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.finding.model import Target
 from functions.steps.registry import STEPS, contain_actions
-from functions.steps.step import Member, Step, Task
+from functions.steps.step import Member, Step, StepError, Task, conclude
 from tests.scenario import TARGET, Scenario
 
 INCIDENT_ID = "inc-1kjq1eaw0-k57547jg"
@@ -88,6 +90,9 @@ def bare_task(member: Any, host: Any, options: Any, observed: Any, section: Any,
 
 def run(step: Step, each: Task) -> Any:
     """Prepare, apply and verify; return the result."""
-    prepared = step.prepare(each) if step.prepare else None
+    try:
+        prepared = step.prepare(each) if step.prepare else None
+    except (StepError, *errors.AwsError) as error:  # as the engine does
+        return conclude(step.name, [item_of(step.name, error)], {})
     result = step.apply(each, prepared)
     return step.verify(each, result) if step.verify else result
