@@ -203,9 +203,9 @@ def test_a_host_that_is_not_isolated_has_its_other_risks_told() -> None:
         "tracked-connections",
         "dns",
         "instance-metadata",
+        "termination",
         "role-credentials",
         "chained-sessions",
         "scaling-group",
         "load-balancer",
-        "termination",
     )

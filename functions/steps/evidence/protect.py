@@ -301,10 +301,14 @@ def _change(task: StepTask, what: str, parameters: dict[str, Any]) -> ItemOutcom
 
 
 def _left_out(task: StepTask) -> list[ItemOutcome]:
-    """Return the settings that can't be made, with the reason."""
+    """Return the settings that can't be made, with the reason.
+
+    The baseline of an earlier attempt stands even where nothing could be observed now.
+    """
+    observed = task.observed if task.observation.exception() is None else {}
     items = [
         failed_item(name, error)
-        for name, reading in task.observed.items()
+        for name, reading in observed.items()
         if name not in task.section["attributes"] and (error := reading.exception()) is not None
     ]
     if task.host.spot:

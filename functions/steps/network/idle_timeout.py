@@ -86,9 +86,8 @@ def prepare(task: TimeoutTask) -> Future[InstanceType]:
 
 def apply(task: TimeoutTask, prepared: Future[InstanceType]) -> Result:
     """Shorten the time-outs of every interface, all at once. Where the type isn't known, EC2 refuses or not."""
-    read = prepared.result() if prepared.exception() is None else None
-    if read is not None and not read.nitro:
-        reason = f"{read.name} is not of the Nitro system, whose interfaces alone can be told when to forget"
+    reason = _obstacle(prepared)
+    if reason:
         return conclude(NAME, [ItemOutcome(TYPE_ITEM, StepOutcome.SKIPPED, reason)], {})
     items = task.member.pool.all([partial(_shorten, task, each) for each in task.host.interfaces])
     changed = [item.what for item in items if item.outcome is StepOutcome.DONE or item.transient]
@@ -129,6 +128,17 @@ def revert(task: TimeoutTask, _result: Result, now: Host) -> tuple[RestoredItem,
         for interface, before in task.section["interfaces"].items()
     ]
     return tuple(task.member.pool.all(work))
+
+
+def _obstacle(prepared: Future[InstanceType]) -> str:
+    """Return why the host's type takes no time-outs; empty where it does, and where the type can't be read."""
+    try:
+        found = prepared.result()
+    except (instance_type.UnknownTypeError, *errors.AwsError):
+        return ""
+    if found.nitro:
+        return ""
+    return f"{found.name} is not of the Nitro system, whose interfaces alone can be told when to forget"
 
 
 def _tracking(interfaces: Iterable[Interface]) -> dict[str, dict[str, int] | None]:
