@@ -7,6 +7,8 @@ to AWS. Everything else is final: a person has to change something.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as UnreachedError
 
@@ -81,3 +83,10 @@ def unreached(error: BaseException) -> bool:
 def transient(error: BaseException) -> bool:
     """Tell whether the same call may succeed later."""
     return throttled(error) or ambiguous(error) or unreached(error) or isinstance(error, TimeoutError)
+
+
+def raise_transient(found: Iterable[BaseException | None]) -> None:
+    """Raise the first of these errors that may pass: what is written once waits for what can still be read."""
+    for error in found:
+        if error is not None and transient(error):
+            raise error

@@ -3,25 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from functions.containment.border import unexpected
 from functions.steps.host import Host, describe
-from functions.steps.step import Member, Step
+from functions.steps.step import AnyStep, Member
 
 GONE_STATES = frozenset({"terminated"})
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The host, and what each step observed, or the error that this raised. ``host`` is None when there is none."""
+    """The host, None where there is none; and by step what it observes, which may still go on.
+
+    observed   a future that has ended, with the step's observation or with what observing raised
+    early      the same of what a step observes early; nothing has waited for it
+    """
 
     host: Host | None
-    observed: Mapping[str, Any]
+    observed: Mapping[str, Future[Any]]
+    early: Mapping[str, Future[Any]]
 
     @property
     def gone(self) -> str | None:
@@ -31,31 +35,29 @@ class Observation:
         return f"is {self.host.state}" if self.host.state in GONE_STATES else None
 
 
-def observe_host(member: Member, steps: Iterable[Step]) -> Observation:
-    """Describe the host and let every step observe, all at once. Raises what DescribeInstances raises.
+def observe_host(member: Member, steps: Iterable[AnyStep]) -> Observation:
+    """Describe the host and make every step observe, all at once. Raises what DescribeInstances raises.
 
-    What a step can't observe is that step's own: it gets the error as its observation, a TimeoutError where it was
-    not waited for any longer.
+    An observation that fails is the failure of its own step. One that takes longer than the step allows counts as
+    failed: its future ends with a TimeoutError.
     """
-    steps = tuple(steps)
-    observing = {
-        step: member.pool.start(partial(_observe, step.name, step.observe, member)) for step in steps if step.observe
-    }
+    steps, start = tuple(steps), member.pool.start
+    observing = {step: start(partial(step.observe, member)) for step in steps if step.observe is not None}
+    early = {step.name: start(partial(step.observe_early, member)) for step in steps if step.observe_early is not None}
     host = describe(member.ec2, member.pool, member.target)
-    observed = {step.name: _observed(step, future) for step, future in observing.items()}
-    return Observation(host, {step.name: observed.get(step.name) for step in steps})
+    nothing: Future[Any] = member.pool.promise()
+    nothing.set_result(None)
+    observed = {step.name: nothing for step in steps}
+    observed.update({step.name: _ended(member, step, future) for step, future in observing.items()})
+    return Observation(host, observed, early)
 
 
-def _observe(name: str, observe: Callable[[Member], Any], member: Member) -> Any:
+def _ended(member: Member, step: AnyStep, observing: Future[Any]) -> Future[Any]:
+    """Return the future of an observation once it has ended, or one that failed where that takes too long."""
     try:
-        return observe(member)
-    except Exception as error:  # noqa: BLE001 — the border between steps: the host is described all the same
-        unexpected(name, error)
-        return error
-
-
-def _observed(step: Step, observing: Future[Any]) -> Any:
-    try:
-        return observing.result(timeout=step.observe_seconds)
+        observing.exception(timeout=step.observe_seconds)
     except TimeoutError:
-        return TimeoutError(f"no answer within {step.observe_seconds:g} s")
+        failed: Future[Any] = member.pool.promise()
+        failed.set_exception(TimeoutError(f"no answer within {step.observe_seconds:g} s"))
+        return failed
+    return observing

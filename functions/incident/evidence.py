@@ -7,7 +7,9 @@ The bucket is versioned and locked, so nothing that was kept is lost; which vers
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from functions.aws.clients import AwsClient
 
@@ -20,6 +22,20 @@ class EvidenceFile:
     sha256: str
     version: str
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one step kept, for the manifest.
+
+    files      one entry for each file: ``key``, ``sha256``, ``version``, ``bytes``, ``at``, ``what``, ``by`` and more
+    snapshots  volume id -> snapshot id
+    missing    ``what`` could not be kept, and the ``reason``
+    """
+
+    files: tuple[Mapping[str, Any], ...] = ()
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from functions.finding.model import Target
 from functions.policy.model import Mode
@@ -66,8 +66,11 @@ class ItemOutcome:
     transient: bool = False
 
 
+Receipt_co = TypeVar("Receipt_co", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Generic[Receipt_co]):
     """How a step ended, with what verifying and reverting need (``receipt``, plain data)."""
 
     name: str
@@ -75,12 +78,16 @@ class StepResult:
     reason: str = ""
     error: str | None = None
     items: tuple[ItemOutcome, ...] = ()
-    receipt: Mapping[str, Any] = field(default_factory=dict)
+    receipt: Receipt_co = field(kw_only=True)
 
     @property
     def transient(self) -> bool:
         """Whether something failed that may succeed later."""
         return any(item.transient for item in self.items)
+
+
+AnyResult = StepResult[Mapping[str, Any]]
+"""The result of any step, as the record has it: its receipt is read by the step that wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class Incident:
     findings: tuple[str, ...]
     types: tuple[str, ...]
     plan: tuple[PlannedCall, ...]
-    steps: tuple[StepResult, ...]
+    steps: tuple[AnyResult, ...]
     residual_risk: tuple[str, ...]
     clocks: Mapping[str, datetime]
     baseline: Mapping[str, Mapping[str, Any]]

@@ -10,7 +10,16 @@ from typing import Any
 
 from functions.finding.model import Target
 from functions.incident.items import dump, moment
-from functions.incident.model import Incident, ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.model import (
+    AnyResult,
+    Incident,
+    ItemOutcome,
+    PlannedCall,
+    RestoredItem,
+    State,
+    StepOutcome,
+    StepResult,
+)
 from functions.policy.model import Mode
 
 
@@ -24,7 +33,7 @@ def target_values(target: Target) -> dict[str, str]:
     }
 
 
-def step_values(step: StepResult, number: int) -> dict[str, Any]:
+def step_values(step: AnyResult, number: int) -> dict[str, Any]:
     """Return a step's end as attributes; ``number`` keeps the order of the steps."""
     return {
         "name": step.name,
@@ -37,7 +46,7 @@ def step_values(step: StepResult, number: int) -> dict[str, Any]:
     }
 
 
-def _step(values: Mapping[str, Any]) -> StepResult:
+def _step(values: Mapping[str, Any]) -> AnyResult:
     return StepResult(
         name=values["name"],
         outcome=StepOutcome(values["outcome"]),

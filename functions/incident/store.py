@@ -16,7 +16,7 @@ from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
 from functions.incident.conflict import cancellation, transact, writing
 from functions.incident.evidence import EvidenceFile
 from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
-from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
+from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredItem, State
 from functions.incident.record import read_incident, step_values, target_values
 from functions.policy.model import Decision, Mode
 from functions.runtime import Runtime
@@ -51,7 +51,7 @@ class Conclusion:
     decision: Decision | None
     reason: str
     plan: tuple[PlannedCall, ...] = ()
-    steps: tuple[StepResult, ...] = ()
+    steps: tuple[AnyResult, ...] = ()
     residual_risk: tuple[str, ...] = ()
     clocks: Mapping[str, datetime] = field(default_factory=dict)
     timeline: tuple[tuple[datetime, str], ...] = ()

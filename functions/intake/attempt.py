@@ -13,20 +13,22 @@ from functools import partial
 from typing import Any
 
 from functions.aws import errors
-from functions.containment.contain import ApprovalNeededError, Job, contain, prepare_job
+from functions.containment.contain import contain
+from functions.containment.errors import ApprovalNeededError
+from functions.containment.job import Job, prepare_job
 from functions.containment.observation import Observation, observe_host
-from functions.containment.verdict import NOT_ISOLATED, judge
+from functions.containment.verdict import judge, on_network
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
 from functions.incident.claim import Claim
-from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
+from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredItem, State
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
 from functions.organization.control import ORGANIZATION
 from functions.policy import decide
 from functions.policy.model import Decision, Mode, Policy, Provisional, Usage
+from functions.steps import registry
 from functions.steps.host import Host
-from functions.steps.registry import STEPS
 from functions.steps.step import Member
 
 _BY_MODE = {
@@ -78,7 +80,7 @@ class Attempt:
         MEMBER_CREDENTIALS.set(entered)
         member = case.member(self._incident)
         try:
-            observation = observe_host(member, STEPS)
+            observation = observe_host(member, registry.STEPS)
         except errors.AwsError as error:
             return self._no_way_in(top, mode, f"the instance can't be described: {errors.message(error)}")
         if observation.gone or observation.host is None:
@@ -143,7 +145,7 @@ class Attempt:
             host,
             observation,
             decision,
-            steps=STEPS,
+            steps=registry.STEPS,
             baseline=baseline,
             resumed=self._resumed,
             receipts=receipts,
@@ -182,7 +184,7 @@ class Attempt:
         retry = f"{', '.join(waiting)} may still succeed: {verdict.reason}" if waiting else None
         result = self._result(verdict.state, Outcome.ACTED, decision, _with_state(host, verdict.reason), job.plan)
         clocks = dict(result.conclusion.clocks)
-        if not NOT_ISOLATED.intersection(verdict.residual_risk):
+        if not on_network(verdict.residual_risk):
             clocks.setdefault("isolated", services.runtime.clock.now())
         conclusion = replace(
             result.conclusion,
@@ -320,7 +322,7 @@ def _with_state(host: Host, reason: str) -> str:
     return reason if host.state == _USUAL_STATE else f"the instance is {host.state}; {reason}"
 
 
-def _with_earlier_receipt(result: StepResult, record: Incident | None) -> StepResult:
+def _with_earlier_receipt(result: AnyResult, record: Incident | None) -> AnyResult:
     """Keep what an earlier attempt is known to have changed: a release needs all of it."""
     earlier = next((step for step in record.steps if step.name == result.name), None) if record else None
     return replace(result, receipt=_merged(earlier.receipt, result.receipt)) if earlier else result

@@ -17,7 +17,7 @@ from functions.finding.model import Finding, Target
 from functions.incident import manifest
 from functions.incident.claim import LeaseHolder
 from functions.incident.evidence import EvidenceFile
-from functions.incident.model import StepResult
+from functions.incident.model import AnyResult
 from functions.organization.control import Facts
 from functions.organization.policy_in_force import PolicyInForce
 from functions.policy.model import Cap, Mode, Policy, Provisional
@@ -127,7 +127,7 @@ class Case:
             opened.result()
         return saved
 
-    def save_manifest(self, incident: str, steps: tuple[StepResult, ...]) -> str | None:
+    def save_manifest(self, incident: str, steps: tuple[AnyResult, ...]) -> str | None:
         """Write the manifest of an incident whose containment has begun; return what kept it from being, or None.
 
         ``steps`` are what this attempt did, which is not recorded before the manifest is.
@@ -135,7 +135,9 @@ class Case:
         try:
             record = self.services.store.load(incident)
             if record is not None and record.baseline:
-                self.services.evidence(incident).save(manifest.NAME, manifest.text(record, steps), "application/json")
+                results = {step.name: step for step in (*record.steps, *steps)}
+                document = manifest.text(record, registry.evidence_of(results))
+                self.services.evidence(incident).save(manifest.NAME, document, "application/json")
         except errors.AwsError as error:
             problem = f"the manifest was not kept: {errors.message(error)}"
             log.write("evidence", level=logging.ERROR, outcome="failed", reason=problem)

@@ -29,6 +29,7 @@ from functions.runtime import Runtime
 from functions.services import Services
 from functions.settings import Settings
 from functions.start import start
+from functions.steps import registry
 
 _NOT_NOW = (RetryError, ClaimLostError, ControlError, DirectoryError, *errors.AwsError)
 _NEEDED_MS = 15_000
@@ -55,7 +56,7 @@ class Intake:
         """Make the clients and load the bundle and the directory, so that the first finding doesn't wait for it."""
         for service in ("sts", "sns"):
             self._services.clients.hub(service)
-        for service in ("ec2", "autoscaling", "elbv2", "iam"):
+        for service in registry.services():
             self._services.clients.member(service, self._services.settings.home_region)
         self._services.policy_in_force()
 

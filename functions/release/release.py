@@ -7,6 +7,7 @@ release role, which only this code assumes.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from contextvars import copy_context
 from datetime import datetime
 from functools import partial
@@ -14,31 +15,22 @@ from functools import partial
 from functions import log
 from functions.aws import errors
 from functions.containment.baseline import section_of
-from functions.containment.border import unexpected
+from functions.containment.errors import item_of
 from functions.containment.observation import GONE_STATES
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.incident.claim import Claim, LeaseHolder
-from functions.incident.model import Incident, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.model import AnyResult, Incident, RestoredItem, State, StepOutcome, StepResult
 from functions.incident.store import Conclusion
 from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
 from functions.services import Services
 from functions.steps.host import Host, describe
-from functions.steps.iam import instance_profile, role_denial, sessions
-from functions.steps.network import isolate
-from functions.steps.registry import BACK_INTO_SERVICE, STEPS, release_actions, released_in_order
-from functions.steps.step import Member, Section, Step, Task
+from functions.steps.registry import release_actions, released_in_order
+from functions.steps.step import AnyStep, AnyTask, Member, Section, Task
 
 WITHHELD = "not brought back into service while the network, the role or the profile is not as it was"
 _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exists")
-_GONE_WITH_IT = frozenset(
-    {"capture", "idle_timeout", "isolate", "instance_profile", "protect", "tags", "scaling", "snapshot", "targets"}
-)
-"""Steps that change nothing that outlives the host; a role, a user and a network ACL outlive it."""
-
-_NETWORK = frozenset(step.name for step in STEPS if isolate.NAME in {step.name, step.within})
-_CREDENTIALS = frozenset({role_denial.NAME, sessions.NAME})
 
 
 class ReleaseError(Exception):
@@ -137,41 +129,35 @@ def _restore(member: Member, found: Host | None, record: Incident) -> tuple[Rest
         record.target.instance, "terminated", None, None, spot=False, tags={}, interfaces=(), volumes=()
     )
     items: list[RestoredItem] = [_GONE] if gone else []
+    fit = True
     for step in released_in_order():
-        if gone and step.name in _GONE_WITH_IT:
-            continue
         section = section_of(record.baseline, step.name)
-        bringing_back = step.name in BACK_INTO_SERVICE and section is not None and any(section.values())
-        if bringing_back and any(_unfit(item) for item in items):
+        if section is None or step.revert is None or (gone and not step.outlives_host):
+            continue
+        if step.returns_to_service and any(section.values()) and not fit:
             items.append(RestoredItem(step.name, step.name, restored=False, reason=WITHHELD, retry=True))
-        elif section is not None:
-            unsaid = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say")
-            items.extend(_revert(step, member, now, section, results.get(step.name, unsaid)))
+            continue
+        restored = _revert(step, member, now, section, results.get(step.name))
+        # Without its network, or with credentials that may do nothing, the host fails its health check, and Auto
+        # Scaling would terminate it.
+        fit = fit and not (step.unfit is not None and any(map(step.unfit, restored)))
+        items.extend(restored)
     return tuple(items)
 
 
-def _unfit(item: RestoredItem) -> bool:
-    """Tell whether an item leaves the host unfit for service.
-
-    Without its network, or with credentials that may do nothing, it fails its health check, and Auto Scaling would end
-    it.
-    """
-    if item.step in _NETWORK:
-        return isolate.not_as_it_was(item)
-    if item.step == instance_profile.NAME:
-        return instance_profile.not_as_it_was(item)
-    return item.step in _CREDENTIALS and not item.restored and item.retry
-
-
-def _revert(step: Step, member: Member, now: Host, section: Section, result: StepResult) -> tuple[RestoredItem, ...]:
-    task = Task(member, now, {}, None, section, resumed=True, next_allowed=member.pool.promise())
+def _revert(
+    step: AnyStep, member: Member, now: Host, section: Section, result: AnyResult | None
+) -> tuple[RestoredItem, ...]:
+    """Put back what one step changed. This is where its errors end."""
+    nothing: Future[None] = member.pool.promise()
+    nothing.set_result(None)
+    task: AnyTask = Task(member, now, {}, nothing, section, resumed=True, next_allowed=nothing, receipt={})
+    unsaid: AnyResult = StepResult(step.name, StepOutcome.FAILED, "the attempt ended before it could say", receipt={})
     try:
-        return step.revert(task, result, now)
-    except errors.AwsError as error:
-        return (RestoredItem(step.name, step.name, restored=False, reason=errors.message(error), retry=True),)
+        return step.revert(task, result or unsaid, now) if step.revert is not None else ()
     except Exception as error:  # noqa: BLE001 — the border between steps: the others are put back all the same
-        reason = unexpected(step.name, error).reason
-        return (RestoredItem(step.name, step.name, restored=False, reason=reason, retry=True),)
+        item = item_of(step.name, error)
+        return (RestoredItem(step.name, step.name, restored=False, reason=item.reason, retry=True),)
 
 
 def _conclusion(

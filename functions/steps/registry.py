@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from functions.grants import Grant, reading
+from functions.incident.evidence import Evidence
+from functions.incident.model import AnyResult
 from functions.steps import host
 from functions.steps.evidence import capture, protect, snapshot, tags
 from functions.steps.iam import instance_profile, role_denial, sessions, users
 from functions.steps.network import idle_timeout, isolate, network_acl, public_address
-from functions.steps.step import Step
+from functions.steps.risk import Risk
+from functions.steps.step import AnyStep
 from functions.steps.traffic import scaling, targets
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[AnyStep, ...] = (
     scaling.STEP,
     targets.STEP,
     isolate.STEP,
@@ -31,9 +34,6 @@ STEPS: tuple[Step, ...] = (
     instance_profile.STEP,
 )
 
-BACK_INTO_SERVICE = ("scaling", "targets")
-"""Steps that a release comes to when network and identity are as they were."""
-
 OBSERVING = frozenset(host.PERMISSIONS)
 """What describing the host needs, whatever the steps."""
 
@@ -47,6 +47,16 @@ class Needed:
 
     grant: Grant
     steps: tuple[str, ...]
+
+
+def risks() -> tuple[Risk, ...]:
+    """Return every residual risk, in the order in which they are listed: the host itself before its surroundings."""
+    return tuple(dict.fromkeys(risk for step in released_in_order() for risk in step.risks))
+
+
+def services() -> tuple[str, ...]:
+    """Return every service whose clients the steps use, by its boto3 name."""
+    return tuple(dict.fromkeys(service for step in STEPS for service in step.services))
 
 
 def contain_actions(*, changing: bool) -> frozenset[str]:
@@ -80,11 +90,14 @@ def identity_grants() -> tuple[Needed, ...]:
     return _collected((step.name, step.identity_grants) for step in STEPS)
 
 
-def released_in_order() -> tuple[Step, ...]:
+def released_in_order() -> tuple[AnyStep, ...]:
     """Return the steps as a release goes through them: what brings the host back into service comes last."""
-    return tuple(
-        sorted(STEPS, key=lambda step: STEPS.index(step) if step.name not in BACK_INTO_SERVICE else len(STEPS))
-    )
+    return tuple(sorted(STEPS, key=lambda step: step.returns_to_service))
+
+
+def evidence_of(results: Mapping[str, AnyResult]) -> tuple[Evidence, ...]:
+    """Return what each step kept, by its result of that name."""
+    return tuple(step.evidence(results[step.name]) for step in STEPS if step.evidence and step.name in results)
 
 
 def _collected(needing: Iterable[tuple[str, Iterable[Grant]]]) -> tuple[Needed, ...]:

@@ -8,14 +8,15 @@ undoing. So what looks unchanged counts as read; what looks changed counts only 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from functions.aws import errors
 from functions.incident.model import ItemOutcome, RestoredItem, StepOutcome
 from functions.incident.shared_resources import ResourceBusyError, SharedUse
 from functions.steps.step import Member, failed_item, restore
 
-Original = Mapping[str, Any]
+Original = TypeVar("Original", bound=Mapping[str, Any])
+"""What a step keeps of a resource as it was, a TypedDict of its own. Only that step acquires resources of that kind."""
 
 
 def acquire(
@@ -35,7 +36,7 @@ def acquire(
     use = member.shared_resources.acquire(
         member.target.account, resource, member.incident, known_original, choose_share
     )
-    if lacks(use.original):
+    if lacks(cast("Original", use.original)):
         use = member.shared_resources.acquire(
             member.target.account, resource, member.incident, read_again(), choose_share
         )
@@ -65,7 +66,7 @@ def release_shared(
         if not use.last:
             reason = f"left to the {len(use.others)} other incident(s) that use it"
             return [RestoredItem(step, what, restored=True, reason=reason)]
-        items = put_back(use.original)
+        items = put_back(cast("Original", use.original))
         if not any(item.retry for item in items):
             member.shared_resources.finish_restore(account, resource, member.incident)
     except (ResourceBusyError, *errors.AwsError) as error:

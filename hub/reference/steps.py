@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 from functions.steps import host
 from functions.steps.registry import STEPS, contain_actions, identity_actions, release_actions
-from functions.steps.step import Step
+from functions.steps.step import AnyStep
 from hub.policy.layers import built_in
 from hub.policy.options import Steps
 from hub.reference import calls
@@ -81,7 +81,7 @@ def step_options() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _overview(step: Step) -> tuple[str, ...]:
+def _overview(step: AnyStep) -> tuple[str, ...]:
     text = STEP_TEXTS[step.name]
     return (
         f"[{step.name}](#{step.name})",
@@ -92,7 +92,7 @@ def _overview(step: Step) -> tuple[str, ...]:
     )
 
 
-def _section(step: Step) -> str:
+def _section(step: AnyStep) -> str:
     text = STEP_TEXTS[step.name]
     bullets = {
         "Switched on": f"{_switched_on(step, text).capitalize()}.",
@@ -119,7 +119,7 @@ def _section(step: Step) -> str:
     return "\n".join(parts)
 
 
-def _switched_on(step: Step, text: StepText) -> str:
+def _switched_on(step: AnyStep, text: StepText) -> str:
     if step.within and step.on({}):
         return f"with {step.within}" + (f", unless `{_told(text.off)}`" if text.off else "")
     if step.within:

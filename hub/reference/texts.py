@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.containment import verdict
-
 
 @dataclass(frozen=True, slots=True)
 class StepText:
@@ -59,7 +57,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         "(`limits.scaling_group_share`). One always may.",
         cannot="A member that is not in service can't leave; one that is on its way there is asked again by a further "
         "try.",
-        takes_away=(verdict.RESIDUAL_SCALING,),
+        takes_away=("scaling-group",),
     ),
     "targets": StepText(
         what="Deregisters the host from every target group of its VPC, by its id and by its addresses, with the ports "
@@ -73,7 +71,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         asks="where the host is the last healthy target of a target group, unless policy says `last_healthy_target: "
         "enforce`.",
         cannot="Target groups in another Region or VPC; a Lambda function as a target. Classic load balancers.",
-        takes_away=(verdict.RESIDUAL_BALANCER,),
+        takes_away=("load-balancer",),
     ),
     "isolate": StepText(
         what="Puts the quarantine group, and it alone, on every network interface, one call for each, all at once. "
@@ -91,13 +89,13 @@ STEP_TEXTS: Mapping[str, StepText] = {
         cannot="Interfaces and hosts that an AWS service manages; interfaces in another VPC than the host's. Both are "
         "named.",
         leaves=(
-            verdict.RESIDUAL_CONNECTIONS,
-            verdict.RESIDUAL_DNS,
-            verdict.RESIDUAL_METADATA,
-            verdict.RESIDUAL_MANAGED,
-            verdict.RESIDUAL_BRANCHES,
+            "tracked-connections",
+            "dns",
+            "instance-metadata",
+            "managed-interfaces",
+            "branch-interfaces",
         ),
-        takes_away=(verdict.RESIDUAL_NETWORK, verdict.RESIDUAL_INTERFACES),
+        takes_away=("network", "interfaces"),
     ),
     "idle_timeout": StepText(
         what="Shortens connection tracking on every interface of a Nitro instance: idle connections are forgotten "
@@ -108,7 +106,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         verify="The time-outs are read back.",
         release="The earlier time-outs, where the interface still has those that Cordon set.",
         cannot="Instances that are not built on Nitro: skipped.",
-        leaves=(verdict.RESIDUAL_CONNECTIONS,),
+        leaves=("tracked-connections",),
     ),
     "network_acl": StepText(
         what="Denies each of the host's addresses, v4 and v6, in every network ACL of its VPC, before all other "
@@ -123,8 +121,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
         cannot="Refused, and named, in another account's VPC, and where it would cut the investigators off too: they "
         "come by security groups, prefix lists or SSM, from inside the VPC, or may come by a transit gateway. An ACL "
         "that has no room is a gap: 20 entries for each direction, and numbers before all others.",
-        leaves=(verdict.RESIDUAL_SUBNET,),
-        takes_away=(verdict.RESIDUAL_CONNECTIONS,),
+        leaves=("subnet-connections",),
+        takes_away=("tracked-connections",),
     ),
     "public_address": StepText(
         what="Takes Elastic IPs off the host and keeps them in the account: connections over them end.",
@@ -133,7 +131,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         verify="The associations are read back.",
         release="Each Elastic IP goes back to its private address, unless somebody uses it by then.",
         cannot="A public address that EC2 assigned by itself has no allocation, and stays.",
-        takes_away=(verdict.RESIDUAL_ADDRESS,),
+        takes_away=("public-address",),
     ),
     "protect": StepText(
         what="Keeps the host from being terminated or stopped: termination protection, stop protection, shutdown from "
@@ -144,7 +142,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="What was changed and still is as it was set.",
         cannot="A Spot instance has neither protection; both are skipped. Termination by Auto Scaling is not stopped "
         "by it.",
-        takes_away=(verdict.RESIDUAL_TERMINATION,),
+        takes_away=("termination",),
     ),
     "snapshot": StepText(
         what="Takes snapshots of all EBS volumes at one point in time, tagged in the same call, with incident, host "
@@ -156,7 +154,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="Nothing: evidence is kept.",
         kept=True,
         cannot="Copying, sharing and locking are not there yet.",
-        leaves=(verdict.RESIDUAL_STORE,),
+        leaves=("instance-store",),
     ),
     "tags": StepText(
         what="Tags instance, interfaces and volumes with `status=isolated` and `cordon:incident=` and the incident's "
@@ -183,8 +181,8 @@ STEP_TEXTS: Mapping[str, StepText] = {
         cannot="A host without a profile, or a profile without a role: skipped. Roles in Cordon's own path are left "
         "alone. Requests that a service makes on the role's behalf. Where an earlier attempt denied Systems Manager "
         "too, and policy says `ssm: exempt` by now, the tag stays: that is a gap, and names the tag to take away.",
-        leaves=(verdict.RESIDUAL_CHAINED, verdict.RESIDUAL_PODS),
-        takes_away=(verdict.RESIDUAL_ROLE,),
+        leaves=("chained-sessions", "pod-identities"),
+        takes_away=("role-credentials",),
     ),
     "users": StepText(
         what="Puts IAM users behind the host into the restricted group, which denies ending and changing what is "
@@ -198,7 +196,7 @@ STEP_TEXTS: Mapping[str, StepText] = {
         release="By the last incident that names the user: the keys that were active are activated, and the user "
         "leaves the group. A key is never deleted.",
         cannot="A user whom only a tag of the host names (`user_tag`) is named and left to approval.",
-        takes_away=(verdict.RESIDUAL_USERS,),
+        takes_away=("user-credentials",),
     ),
     "sessions": StepText(
         what="Writes inline policies on the host's role, by the opt-in role: `inline` denies this host alone, with no "

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from functions.containment import contain
+from functions.containment import contain, job
 from functions.containment.observation import observe_host
 from functions.incident.model import State
-from functions.intake import attempt
 from functions.policy.model import Decision, Mode
+from functions.steps import registry
 from functions.steps.network import isolate
 from functions.steps.registry import STEPS
 from functions.steps.traffic import scaling, targets
@@ -74,7 +74,7 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(
 
     monkeypatch.setattr(contain, "APPROVAL_CHECK_SECONDS", 0.05)
     steps = tuple(dataclasses.replace(each, observe_with_host=slow) if each is targets.STEP else each for each in STEPS)
-    monkeypatch.setattr(attempt, "STEPS", steps)
+    monkeypatch.setattr(registry, "STEPS", steps)
     scenario = new_scenario(LAST)
     swapped.scenario = scenario
     seen: list[bool] = []
@@ -86,7 +86,7 @@ def test_a_brake_that_reads_for_long_holds_nobody_up(
         return verify(*arguments)
 
     monkeypatch.setattr(
-        attempt,
+        registry,
         "STEPS",
         tuple(dataclasses.replace(each, verify=then_let_go) if each.name == "isolate" else each for each in steps),
     )
@@ -100,20 +100,21 @@ def test_a_slow_list_of_target_groups_holds_nobody_up(
 ) -> None:
     swapped = Moment()
     in_time: list[bool] = []
-    every_group = targets._every_group  # noqa: SLF001 - what it asks of ELB takes long here
 
     def slow(who: Any) -> Any:
         in_time.append(swapped.wait(10))
-        return every_group(who)
+        return targets.observe_early(who)
 
     def verify(*arguments: Any) -> Any:
         swapped.set()
         return isolate.verify(*arguments)
 
     monkeypatch.setattr(contain, "APPROVAL_CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(targets, "_every_group", slow)
-    late = dataclasses.replace(isolate.STEP, verify=verify)
-    monkeypatch.setattr(attempt, "STEPS", tuple(late if each.name == "isolate" else each for each in STEPS))
+    changed = {
+        "targets": dataclasses.replace(targets.STEP, observe_early=slow),
+        "isolate": dataclasses.replace(isolate.STEP, verify=verify),
+    }
+    monkeypatch.setattr(registry, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
     scenario = new_scenario(LAST)
     swapped.scenario = scenario
     scenario.deliver(asff(C2))
@@ -141,7 +142,7 @@ def test_a_scaling_group_that_answers_late_holds_nobody_up(
         "scaling": dataclasses.replace(scaling.STEP, apply=apply),
         "isolate": dataclasses.replace(isolate.STEP, verify=verify, wait_seconds=0.05),
     }
-    monkeypatch.setattr(attempt, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
+    monkeypatch.setattr(registry, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
     group = ScalingGroup("web", min=0, max=4, desired=2)
     scenario = new_scenario(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
     swapped.scenario = scenario
@@ -170,7 +171,7 @@ def test_a_scaling_group_that_nobody_can_tell_of_holds_nobody_up(
         "scaling": dataclasses.replace(scaling.STEP, observe=observe, observe_seconds=0.05),
         "isolate": dataclasses.replace(isolate.STEP, verify=verify),
     }
-    monkeypatch.setattr(attempt, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
+    monkeypatch.setattr(registry, "STEPS", tuple(changed.get(each.name, each) for each in STEPS))
     group = ScalingGroup("web", min=0, max=4, desired=2)
     scenario = new_scenario(instance(scaling_group=group), instance("i-0000000000000002", scaling_group=group))
     swapped.scenario = scenario
@@ -193,9 +194,9 @@ def test_a_host_half_in_quarantine_is_past_asking(new_scenario: NewScenario) -> 
         who = member(scenario)
         observation = observe_host(who, STEPS)
         assert observation.host is not None
-        job = partial(contain.prepare_job, who, observation.host, observation, decision, steps=STEPS, resumed=True)
-        assert job(baseline={}).approval_checks
-        assert not job(baseline=scenario.incident.baseline).approval_checks
+        prepared = partial(job.prepare_job, who, observation.host, observation, decision, steps=STEPS, resumed=True)
+        assert prepared(baseline={}).approval_checks
+        assert not prepared(baseline=scenario.incident.baseline).approval_checks
         who.pool.close()
 
 

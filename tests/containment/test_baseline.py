@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.containment.baseline import merge, section_of
-from functions.steps.network.isolate import RESTORED_UNKNOWN
+from functions.steps.network.isolate_return import RESTORED_UNKNOWN
 from tests.conftest import NewScenario
 from tests.finding.findings import asff
 from tests.scenario import Scenario

@@ -10,10 +10,10 @@ import pytest
 
 from functions.containment import contain, observation
 from functions.incident.model import StepOutcome
-from functions.intake import attempt
+from functions.steps import registry
 from functions.steps.evidence import protect
 from functions.steps.registry import STEPS
-from functions.steps.step import Step
+from functions.steps.step import AnyStep
 from tests.conftest import NewScenario
 from tests.finding.findings import asff
 from tests.scenario import instance
@@ -28,8 +28,8 @@ def test_a_step_that_breaks_stops_no_other(
     new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     broken: Any = dataclasses.replace(protect.STEP, **{part: boom})
-    steps: tuple[Step, ...] = tuple(broken if step.name == protect.NAME else step for step in STEPS)
-    monkeypatch.setattr(attempt, "STEPS", steps)
+    steps: tuple[AnyStep, ...] = tuple(broken if step.name == protect.NAME else step for step in STEPS)
+    monkeypatch.setattr(registry, "STEPS", steps)
     scenario = new_scenario()
     (handed,) = scenario.hand_over(asff())
     assert handed.delivered.receives == 1
@@ -50,7 +50,7 @@ def test_a_section_that_no_item_holds_keeps_no_other_from_being_written(
     new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        attempt,
+        registry,
         "STEPS",
         tuple(
             dataclasses.replace(step, baseline=lambda *_: {"all": "é" * 200_000}) if step is protect.STEP else step

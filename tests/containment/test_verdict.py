@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from functions.containment.contain import SWITCHED_OFF
-from functions.containment.verdict import RESIDUAL_RISKS, judge, own_channel
+from functions.containment.verdict import judge, own_channel
 from functions.incident.model import ItemOutcome, State, StepOutcome, StepResult
+from functions.steps import registry
 from functions.steps.host import SCALING_GROUP_TAG, Host, PublicAddress
 from functions.steps.iam.users import ABSENT
+from functions.steps.risk import SWITCHED_OFF
 from tests.containment.hosts import host, interface
+from tests.results import step_result
 
 DONE, FAILED, SKIPPED = StepOutcome.DONE, StepOutcome.FAILED, StepOutcome.SKIPPED
 ALWAYS = {"tracked-connections", "dns", "instance-metadata"}
@@ -25,20 +27,20 @@ EXFILTRATION = "Trojan:EC2/DNSDataExfiltration"
 
 def did(name: str, outcome: StepOutcome = DONE, reason: str = "", *items: StepOutcome, **receipt: Any) -> StepResult:
     made = tuple(ItemOutcome(f"{name} {number}", each) for number, each in enumerate(items or (outcome,)))
-    return StepResult(name, outcome, reason, None, made, receipt)
+    return step_result(name, outcome, reason, None, made, receipt)
 
 
-ISOLATED = StepResult("isolate", DONE, receipt={"group": "sg-q", "swapped": ["eni-1"], "verified": ["eni-1"]})
+ISOLATED = step_result("isolate", DONE, receipt={"group": "sg-q", "swapped": ["eni-1"], "verified": ["eni-1"]})
 AUTO = PublicAddress("203.0.113.1", "10.0.0.1", None, None)
 ELASTIC = PublicAddress("203.0.113.2", "10.0.0.1", "eipalloc-1", "eipassoc-1")
 WITH_ROLE = host(profile="arn:aws:iam::444455556666:instance-profile/app")
 IN_GROUP = host(tags={SCALING_GROUP_TAG: "web"})
-NOWHERE = StepResult("targets", SKIPPED, "the host is in no target group")
-NOT_LOOKED = StepResult("scaling", SKIPPED, SWITCHED_OFF)
-PROTECTED = StepResult("protect", DONE, items=(ItemOutcome("disableApiTermination", DONE),))
-SPOT = StepResult("protect", DONE, items=(ItemOutcome("disableApiTermination", SKIPPED), ItemOutcome("volumes", DONE)))
-NO_SUCH_USER = StepResult("users", SKIPPED, items=(ItemOutcome("user example", SKIPPED, ABSENT),))
-STORE = StepResult("snapshot", DONE, items=(ItemOutcome("instance store", SKIPPED, "on no snapshot"),))
+NOWHERE = step_result("targets", SKIPPED, "the host is in no target group")
+NOT_LOOKED = step_result("scaling", SKIPPED, SWITCHED_OFF)
+PROTECTED = step_result("protect", DONE, items=(ItemOutcome("disableApiTermination", DONE),))
+SPOT = step_result("protect", DONE, items=(ItemOutcome("disableApiTermination", SKIPPED), ItemOutcome("volumes", DONE)))
+NO_SUCH_USER = step_result("users", SKIPPED, items=(ItemOutcome("user example", SKIPPED, ABSENT),))
+STORE = step_result("snapshot", DONE, items=(ItemOutcome("instance store", SKIPPED, "on no snapshot"),))
 
 
 def at(address: PublicAddress) -> Host:
@@ -67,7 +69,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
         CUT | ALWAYS,
     ),
     "connections cut in part": (host(), (did("network_acl", DONE, "", DONE, SKIPPED),), (), ALWAYS),
-    "nothing to cut": (host(), (StepResult("network_acl", SKIPPED),), (), ALWAYS),
+    "nothing to cut": (host(), (step_result("network_acl", SKIPPED),), (), ALWAYS),
     "tracking shortened": (host(), (did("idle_timeout"),), (), ALWAYS),
     "an address that EC2 assigned": (
         at(AUTO),
@@ -77,7 +79,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     ),
     "a profile without a role": (
         WITH_ROLE,
-        (StepResult("role_denial", SKIPPED, receipt={"roleless": True}),),
+        (step_result("role_denial", SKIPPED, receipt={"roleless": True}),),
         (),
         ALWAYS,
     ),
@@ -150,7 +152,7 @@ RISKS: Mapping[str, tuple[Host, Sequence[StepResult], Sequence[str], set[str]]] 
     "nobody looked where it is registered": (host(), (NOT_LOOKED,), (), ALWAYS | {"load-balancer"}),
     "instance store": (host(), (STORE,), (), ALWAYS | {"instance-store"}),
     "a Spot host": (host(), (SPOT,), (), ALWAYS | {"termination"}),
-    "protection switched off": (host(), (StepResult("protect", SKIPPED, SWITCHED_OFF),), (), ALWAYS | {"termination"}),
+    "protection switched off": (host(), (step_result("protect", SKIPPED, SWITCHED_OFF),), (), ALWAYS | {"termination"}),
 }
 
 
@@ -165,7 +167,7 @@ def test_risk_is_what_is_known_less_what_was_done(case: str) -> None:
 
 
 def test_every_word_comes_up_and_is_explained() -> None:
-    assert set(RISKS_MET) == set(RESIDUAL_RISKS)
+    assert set(RISKS_MET) == {risk.word for risk in registry.risks()}
 
 
 RISKS_MET = {word for _, _, _, words in RISKS.values() for word in words}
@@ -201,9 +203,9 @@ def test_a_host_that_is_not_isolated_has_its_other_risks_told() -> None:
         "tracked-connections",
         "dns",
         "instance-metadata",
+        "termination",
         "role-credentials",
         "chained-sessions",
         "scaling-group",
         "load-balancer",
-        "termination",
     )

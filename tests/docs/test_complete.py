@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.containment.verdict import RESIDUAL_RISKS
 from functions.incident.model import State, StepOutcome
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from functions.settings import Settings, SettingsError
 from functions.steps import host
-from functions.steps.registry import STEPS, contain_actions, release_actions
+from functions.steps.registry import STEPS, contain_actions, release_actions, risks
 from functions.steps.step import Step
 from hub.policy.compile import compile_config
 from tests.docs.pages import ROOT, fenced, section, table, text, words
@@ -72,7 +71,7 @@ def test_outcomes_states_and_risks_are_explained() -> None:
     assert set(table(OPERATIONS, "outcome of a finding")) == {each.value for each in Outcome}
     assert list(table(OPERATIONS, "state of an incident")) == [each.value for each in State]
     told = {word: rest.partition(" | ")[0] for word, rest in table(RISKS_PAGE, "residual risk").items()}
-    assert told == RESIDUAL_RISKS
+    assert told == {risk.word: risk.meaning for risk in risks()}
     assert {each.value for each in StepOutcome} <= words(section(OPERATIONS, "Words"))
     assert {each.value for each in Mode} <= words(section(POLICY, "Policy"))
 

@@ -14,13 +14,14 @@ from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
 from functions.incident.conflict import ATTEMPTS
 from functions.incident.evidence import EvidenceFile
 from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.policy.model import Mode
 from hub.simulation.faults import parse_fault
 from tests.incident.conftest import Tables
 from tests.incident.made import INCIDENT, LEASE, OURS, THEIRS, Table, decision, provisional
 from tests.policy.made import ACCOUNT, NOW, TARGET, finding
+from tests.results import step_result
 
 SECTION = {"interfaces": {"eni-1": ["sg-b", "sg-a"]}, "vpc": None, "count": 1, "flag": True, "text": "ü\x1b"}
 LIMIT = 2
@@ -131,7 +132,7 @@ def test_what_came_in_meanwhile_is_handed_back_and_nothing_is_written(table: Tab
     assert stood is not None
     assert table.claims.append(TARGET, stood, further, provisional(finding_id="another"))
     before = table.read(claim_key(TARGET))
-    left = conclude(table, claim, timeline=((NOW, "text"),), steps=(StepResult("isolate", StepOutcome.DONE),))
+    left = conclude(table, claim, timeline=((NOW, "text"),), steps=(step_result("isolate", StepOutcome.DONE),))
     assert left is not None
     assert left.token == OURS.token
     assert {each.provisional.finding_id for each in left.unseen.values()} == {finding().id, "another"}
@@ -178,7 +179,7 @@ def test_a_lost_lease_is_told_and_nothing_is_written(table: Table) -> None:
     table.clock.sleep(LEASE.total_seconds() + 1)
     assert table.claims.take(TARGET, claim, finding(), provisional(), THEIRS) is not None
     with pytest.raises(ClaimLostError) as caught:
-        conclude(table, claim, steps=(StepResult("isolate", StepOutcome.DONE),))
+        conclude(table, claim, steps=(step_result("isolate", StepOutcome.DONE),))
     assert caught.value.incident == INCIDENT
     assert table.store.load(INCIDENT) is None
     assert table.read(incident_key(INCIDENT, "step#isolate")) is None
@@ -232,7 +233,7 @@ def test_everything_that_is_written_is_read_back(table: Table) -> None:
     )
     begin(table)
     steps = (
-        StepResult(
+        step_result(
             "isolate",
             StepOutcome.FAILED,
             "eni-2: denied",
@@ -244,8 +245,8 @@ def test_everything_that_is_written_is_read_back(table: Table) -> None:
             ),
             {"group": "sg-1", "swapped": ["eni-1"], "verified": [], "nothing": None},
         ),
-        StepResult("protect", StepOutcome.SKIPPED, "switched off by policy"),
-        StepResult("snapshot", StepOutcome.PLANNED),
+        step_result("protect", StepOutcome.SKIPPED, "switched off by policy"),
+        step_result("snapshot", StepOutcome.PLANNED),
     )
     plan = (PlannedCall("isolate", "ModifyNetworkInterfaceAttribute", {"Groups": ["sg-1"], "N": 1, "F": False}),)
     clocks = {"received": NOW, "isolated": NOW + timedelta(milliseconds=123)}

@@ -16,6 +16,7 @@ from tests.conftest import NewScenario
 from tests.containment.hosts import host, interface
 from tests.finding.findings import asff, native, ocsf
 from tests.intake.policies import C2, MINING, TOR, policy
+from tests.results import step_result
 
 ONE, TWO, THREE = "a" * 32, "b" * 32, "c" * 32
 
@@ -159,7 +160,7 @@ def test_without_isolation_nothing_is_called_isolated(new_scenario: NewScenario)
 
 def result(outcome: StepOutcome, *, swapped: tuple[str, ...] = (), verified: tuple[str, ...] = ()) -> StepResult:
     receipt = {"group": "sg-1", "swapped": list(swapped), "verified": list(verified)}
-    return StepResult("isolate", outcome, "why", None, (), receipt)
+    return step_result("isolate", outcome, "why", None, (), receipt)
 
 
 DONE, FAILED, SKIPPED = StepOutcome.DONE, StepOutcome.FAILED, StepOutcome.SKIPPED
@@ -167,14 +168,14 @@ BOTH = ("eni-1", "eni-2")
 GOOD = result(DONE, swapped=BOTH, verified=BOTH)
 VERDICTS = {
     "all isolated": ((GOOD,), (), BOTH, State.CONTAINED, False),
-    "another step failed": ((GOOD, StepResult("protect", FAILED, "no")), (), BOTH, State.PARTIAL, False),
-    "another step skipped": ((GOOD, StepResult("protect", SKIPPED)), (), BOTH, State.CONTAINED, False),
+    "another step failed": ((GOOD, step_result("protect", FAILED, "no")), (), BOTH, State.PARTIAL, False),
+    "another step skipped": ((GOOD, step_result("protect", SKIPPED)), (), BOTH, State.CONTAINED, False),
     "its channel is DNS": ((GOOD,), ("Trojan:EC2/DNSDataExfiltration",), BOTH, State.PARTIAL, False),
     "one of two": ((result(FAILED, swapped=("eni-1",), verified=("eni-1",)),), (), BOTH, State.PARTIAL, True),
     "not read back": ((result(FAILED, swapped=BOTH),), (), BOTH, State.PARTIAL, True),
     "none": ((result(FAILED),), (), BOTH, State.FAILED, True),
-    "switched off": ((StepResult("isolate", SKIPPED, "switched off by policy"),), (), BOTH, State.PARTIAL, True),
-    "no interface": ((StepResult("isolate", SKIPPED, "the host has no interface"),), (), (), State.PARTIAL, True),
+    "switched off": ((step_result("isolate", SKIPPED, "switched off by policy"),), (), BOTH, State.PARTIAL, True),
+    "no interface": ((step_result("isolate", SKIPPED, "the host has no interface"),), (), (), State.PARTIAL, True),
     "nothing at all": ((), (), BOTH, State.PARTIAL, True),
 }
 

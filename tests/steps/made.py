@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from functions.aws import errors
+from functions.containment.errors import item_of
 from functions.containment.observation import observe_host
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
 from functions.finding.model import Target
 from functions.steps.registry import STEPS, contain_actions
-from functions.steps.step import Member, Step, Task
+from functions.steps.step import Member, Step, StepError, Task, conclude
 from tests.scenario import TARGET, Scenario
 
 INCIDENT_ID = "inc-1kjq1eaw0-k57547jg"
@@ -66,6 +68,8 @@ def task(
                 step.baseline(host, observation.observed[step.name]),
                 resumed,
                 who.pool.promise(),
+                receipt={},
+                early=observation.early.get(step.name),
             )
             for step in STEPS
             if step.observe_with_host is None  # its section takes a look of its own
@@ -74,10 +78,21 @@ def task(
 
 def bare_task(member: Any, host: Any, options: Any, observed: Any, section: Any, **rest: Any) -> Task:
     """Return a task for code that waits for nothing."""
-    return Task(member, host, options, observed, section, **{"resumed": False, "next_allowed": Future(), **rest})
+    done: Future[Any] = Future()
+    if isinstance(observed, Exception):
+        done.set_exception(observed)
+    else:
+        done.set_result(observed)
+    return Task(
+        member, host, options, done, section, **{"resumed": False, "next_allowed": Future(), "receipt": {}, **rest}
+    )
 
 
 def run(step: Step, each: Task) -> Any:
     """Prepare, apply and verify; return the result."""
-    prepared = step.prepare(each) if step.prepare else None
-    return step.verify(each, step.apply(each, prepared))
+    try:
+        prepared = step.prepare(each) if step.prepare else None
+    except (StepError, *errors.AwsError) as error:  # as the engine does
+        return conclude(step.name, [item_of(step.name, error)], {})
+    result = step.apply(each, prepared)
+    return step.verify(each, result) if step.verify else result

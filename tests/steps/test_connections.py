@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -347,11 +348,11 @@ def test_an_address_that_moved_away_since_the_baseline_is_named_and_not_denied(n
         host = observe_host(who, STEPS).host
         assert host is not None
         task = bare_task(who, host, {}, None, {}, resumed=True)
-        network = network_acl.observe_with_host(task)
-        task = replace(task, section=network_acl.baseline(host, network))
+        task = replace(task, observation=who.pool.start(partial(network_acl.observe_with_host, task)))
+        task = replace(task, section=network_acl.baseline(host, task.observation))
         first, second = host.interfaces
         now = replace(host, interfaces=(first, replace(second, addresses=())))
-        result = network_acl.apply(replace(task, host=now), network)
+        result = network_acl.apply(replace(task, host=now), None)
         who.pool.close()
     (still,), (moved,) = first.addresses, second.addresses
     assert denied(scenario) == {(egress, f"{still}/32") for egress in (False, True)}

@@ -100,7 +100,7 @@ def test_an_interface_attached_during_containment_is_found(new_scenario: NewScen
     assert verified.outcome is StepOutcome.FAILED
     assert [(item.what, item.transient) for item in verified.items if item.error] == [(new, True)]
     assert new not in verified.receipt["verified"]
-    assert isolate.unisolated(verified) == {new}
+    assert isolate.isolation(verified).failed == {new}
 
 
 def refuse_together(resource: str) -> Any:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.context import MemberCredentials
 from functions.steps.host import Host
 from functions.steps.iam import sessions
 from hub.simulation.world_spec import OrganizationSpec
@@ -158,9 +160,11 @@ def test_policies_that_failed_beside_the_swap_are_written_on_the_role_that_the_h
 
 @pytest.mark.parametrize(("code", "kept"), [("Throttling", {"web"}), ("AccessDenied", set())])
 def test_a_role_is_kept_although_it_can_not_be_reached_just_now(code: str, kept: set[str]) -> None:
-    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "AssumeRole")
-    observed = sessions.SessionsObserved(("web",), "", error, "2026-03-02T10:28:00.000Z")
-    assert set(sessions.baseline(HOST, observed)["roles"]) == kept
+    way_in: Future[MemberCredentials] = Future()
+    way_in.set_exception(ClientError({"Error": {"Code": code, "Message": "no"}}, "AssumeRole"))
+    observation: Future[sessions.SessionsObserved] = Future()
+    observation.set_result(sessions.SessionsObserved(("web",), "", way_in, "2026-03-02T10:28:00.000Z"))
+    assert set(sessions.baseline(HOST, observation)["roles"]) == kept
 
 
 def test_without_the_opt_in_role_nothing_is_half_done() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.incident.model import Incident, StepResult
+from functions.incident.model import AnyResult, Incident
 from functions.incident.shared_resources import RESTORE_TIME, SharedResources
 from hub.policy.publish import publish
 from hub.simulation.world_spec import Profile
@@ -86,7 +86,7 @@ def contain_under(scenario: Scenario, bundle: bytes) -> Incident:
     return incident
 
 
-def step(incident: Incident, name: str = "role_denial") -> StepResult:
+def step(incident: Incident, name: str = "role_denial") -> AnyResult:
     (found,) = [each for each in incident.steps if each.name == name]
     return found
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -262,6 +263,13 @@ def _task(lifecycle: str, **options: Any) -> Task:
     return bare_task(nobody, found, options, Membership("web", lifecycle, protected=False), section, resumed=False)
 
 
+def read(sizes: Mapping[str, Any] | None) -> Future[Mapping[str, Any] | None]:
+    """Return the sizes of a group as they are once they are read."""
+    done: Future[Mapping[str, Any] | None] = Future()
+    done.set_result(sizes)
+    return done
+
+
 SHARES = [
     # the others' states, the desired capacity, per cent of policy -> whether people are asked
     ("", 1, 1, False),
@@ -285,9 +293,9 @@ def test_the_share_counts_who_is_out_whatever_was_replaced(others: str, desired:
         "Instances": [*listed, {"InstanceId": INSTANCE, "LifecycleState": "InService"}],
     }
     policy_in_force = Policy((), limits=Limits(scaling_group_share=share))
-    caps = list(scaling.approval_check(_task("InService"), sizes, policy_in_force))
+    caps = list(scaling.approval_check(_task("InService"), read(sizes), policy_in_force))
     assert [cap.mode for cap in caps] == [Mode.APPROVE] * asked
-    assert list(scaling.approval_check(_task("Standby"), sizes, policy_in_force)) == []
+    assert list(scaling.approval_check(_task("Standby"), read(sizes), policy_in_force)) == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +310,7 @@ def test_the_share_counts_who_is_out_whatever_was_replaced(others: str, desired:
 )
 def test_only_one_in_service_can_leave(lifecycle: str, outcome: StepOutcome, passing: bool) -> None:
     """Nothing is called: the task reaches nobody."""
-    result = scaling.apply(_task(lifecycle), None)
+    result = scaling.apply(_task(lifecycle), read(None))
     assert (result.outcome, result.transient) == (outcome, passing)
     assert lifecycle in result.items[0].reason
     assert scaling.plan(_task(lifecycle)) == ()
@@ -310,7 +318,7 @@ def test_only_one_in_service_can_leave(lifecycle: str, outcome: StepOutcome, pas
 
 def test_one_that_joined_later_is_a_named_gap() -> None:
     section = {"group": None, "lifecycle": None, "protected": False}
-    result = scaling.apply(replace(_task("InService"), section=section), None)
+    result = scaling.apply(replace(_task("InService"), section=section), read(None))
     assert result.error == "NoBaseline"
 
 

@@ -128,10 +128,8 @@ def test_the_last_healthy_target_asks_and_changes_nothing(new_scenario: NewScena
 
 def test_policy_says_what_becomes_of_the_last_healthy_target() -> None:
     nobody: Any = None
-    task = bare_task(nobody, nobody, {}, (), {}, resumed=False)
-    caps = targets.approval_check(
-        task, targets.TargetsObserved(alone=("web",)), Policy((), last_healthy_target=Mode.ENFORCE)
-    )
+    task = bare_task(nobody, nobody, {}, targets.TargetsObserved(alone=("web",)), {})
+    caps = targets.approval_check(task, None, Policy((), last_healthy_target=Mode.ENFORCE))
     assert [cap.mode for cap in caps] == [Mode.ENFORCE]
 
 
@@ -185,7 +183,7 @@ def test_a_plan_waits_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(targets, "PLAN_SECONDS", 0.01)
     host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
     nobody: Any = None
-    assert len(targets.plan(bare_task(nobody, host, {}, Future(), {}, resumed=False))) == 1
+    assert len(targets.plan(bare_task(nobody, host, {}, None, {}, early=Future()))) == 1
 
 
 def read(groups: tuple[targets.TargetGroup, ...]) -> Future[tuple[targets.TargetGroup, ...]]:
@@ -199,7 +197,7 @@ def test_the_plan_stands_for_what_is_not_known_yet() -> None:
     host: Any = SimpleNamespace(id=INSTANCE, vpc="vpc-1")
     nobody: Any = None
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "instance"),)
-    task = bare_task(nobody, host, {}, read(groups), {}, resumed=False)
+    task = bare_task(nobody, host, {}, None, {}, early=read(groups))
     (call,) = targets.plan(task)
     assert (call.service, call.operation) == ("elbv2", "DeregisterTargets")
     assert call.parameters == {"TargetGroupArn": targets.ANY_GROUP, "Targets": [{"Id": INSTANCE}]}
@@ -212,10 +210,8 @@ def test_every_page_of_target_groups_is_read() -> None:
         "further": {"TargetGroups": [_described("api")]},
     }
     client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])  # noqa: N803 - AWS's name
-    member: Any = SimpleNamespace(client=lambda _: client, pool=ThreadPool())
-    found = targets.observe(member).result()
-    member.pool.close()
-    assert not isinstance(found, Exception)
+    member: Any = SimpleNamespace(client=lambda _: client)
+    found = targets.observe_early(member)
     assert [each.name for each in found] == ["web", "api"]
 
 
@@ -232,6 +228,6 @@ def test_an_address_of_the_host_in_another_vpc_is_somebody_elses_in_its_own() ->
     member: Any = SimpleNamespace(client=lambda _: client, pool=ThreadPool())
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "ip"),)
     host = hosts.host(interfaces=(hosts.interface(), elsewhere))
-    found = targets.observe_with_host(bare_task(member, host, {}, read(groups), {}, resumed=False))
+    found = targets.observe_with_host(bare_task(member, host, {}, None, {}, early=read(groups)))
     member.pool.close()
     assert [each.id for each in found.registered] == ["10.0.0.1"]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -142,7 +144,7 @@ def test_a_user_whom_an_earlier_turn_found_and_who_is_gone_now_stays_a_gap() -> 
         host = observe_host(who, STEPS).host
         assert host is not None
         task = bare_task(who, host, {"users": ["ann", "bob"]}, None, {"users": {"ann": {}}}, resumed=True)
-        result = users.apply(task, users.observe_with_host(task))
+        result = users.apply(replace(task, observation=who.pool.start(partial(users.observe_with_host, task))), None)
         who.pool.close()
     assert [(item.what, item.outcome.value) for item in result.items] == [
         ("user ann", "failed"),
@@ -176,7 +178,7 @@ def test_who_is_acted_on_because_of_an_earlier_turn_is_not_told_of_as_let_alone(
         assert host is not None
         weaker = {"ann": "named by a weaker finding", "bob": "named by a weaker finding"}
         task = bare_task(who, host, {}, None, {"users": {"ann": {}}}, resumed=True, users=weaker)
-        result = users.apply(task, users.observe_with_host(task))
+        result = users.apply(replace(task, observation=who.pool.start(partial(users.observe_with_host, task))), None)
         who.pool.close()
     told_of = [(item.what, item.reason) for item in result.items]
     assert told_of == [

@@ -14,18 +14,20 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from functions.aws import errors
 from functions.grants import ONE_INSTANCE, Grant, reads
+from functions.incident.evidence import Evidence
 from functions.incident.items import stamp
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, PlannedCall, StepOutcome, StepResult
 from functions.steps.evidence import protect
 from functions.steps.host import Host, Interface
 from functions.steps.reading import filtered
-from functions.steps.step import Section, Step, Task, conclude, failed_item
+from functions.steps.step import Step, StepError, Task, conclude, failed_item
 
 NAME = "capture"
 FOLDER = "capture/"
@@ -48,6 +50,16 @@ LIMITS_BYTES = {
 }
 """The most of each piece that is kept: whoever owns the host has a hand in what some of them hold."""
 
+WHAT = {
+    "console.txt": "the console's output; bytes that are no UTF-8 are replaced",
+    "screenshot.jpg": "the console's screen",
+    "instance": "the instance as EC2 described it, tags and addresses with it",
+    "interfaces": "the network interfaces as EC2 described them",
+    "security-groups": "the security groups that were in force before containment, with their rules",
+    "user-data.bin": "user data, as the host was launched with; it may hold secrets",
+}
+"""What a file is, by what its name begins with."""
+
 _TYPES = {".txt": "text/plain; charset=utf-8", ".jpg": "image/jpeg", ".json": "application/json"}
 _UNSUPPORTED = ("UnsupportedOperation", "UnsupportedInstanceAttribute")
 _NOT_SO_NOW = ("IncorrectInstanceState", "IncorrectState", "InvalidInstanceID.NotFound")
@@ -60,53 +72,88 @@ GRANTS = (
 )
 
 
-class NothingThereError(Exception):
+class File(TypedDict):
+    """A file that was kept: when its content was read, whether containment had begun by then, and the request's id."""
+
+    key: str
+    sha256: str
+    version: str
+    bytes: int
+    at: str
+    taken: str
+    request: str
+
+
+class Section(TypedDict):
+    """The groups of every interface, whose rules are captured."""
+
+    interfaces: dict[str, list[str]]
+
+
+class Receipt(TypedDict, total=False):
+    """The files by their names, and the interfaces that the descriptions of the network cover."""
+
+    files: dict[str, File]
+    interfaces: list[str]
+
+
+StepTask = Task[None, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+class NothingThereError(StepError):
     """AWS answered, and there is nothing to keep: a fact about the host, and no failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of evidence: what is to be kept, or why there is nothing.
+    """A piece of evidence. ``request`` is the id of the request that it was read with, ``notes`` what is lacking."""
 
-    ``request`` is the id of the request that it was read with, ``notes`` what is lacking in it.
-    """
-
-    content: bytes | Exception
+    content: bytes
     request: str = ""
     notes: tuple[ItemOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A piece by the name of its file, and when it was read."""
+    """A piece, and when it was read."""
 
-    name: str
     piece: Piece
     at: str
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedPieces:
-    """What was read. ``taken``: whether the host was ``before`` or ``after`` containment when it was described."""
+    """What was read, by the names of the files: futures that have ended, each with the piece or why there is none.
 
-    pieces: tuple[Taken, ...]
+    ``taken``: whether the host was ``before`` or ``after`` containment when it was described.
+    """
+
+    pieces: Mapping[str, Future[Taken]]
     taken: str
 
 
-def baseline(host: Host, observed: Any) -> Section:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How keeping a piece ended, with the file where there is one, and what is lacking in it."""
+
+    item: ItemOutcome
+    file: File | None = None
+    notes: tuple[ItemOutcome, ...] = ()
+
+
+def baseline(host: Host, _observation: Future[None]) -> Section:
     """Keep the groups of every interface: whatever it wears later, these were in force."""
-    del observed
     return {"interfaces": _groups(host.interfaces)}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[None], section: Section) -> tuple[str, Section] | None:
     """Keep the same of interfaces that were attached after the baseline was taken."""
-    del observed
     new = [each for each in host.interfaces if each.id not in section["interfaces"]]
     return (new[0].id, {"interfaces": _groups(new)}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: StepTask) -> tuple[PlannedCall, ...]:
     """Return the reads that are made for this step alone."""
     instance = {"InstanceId": task.host.id}
     calls: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -118,9 +165,9 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     return tuple(PlannedCall(NAME, *calls[kind]) for kind, _ in _wanted(task) if kind in calls)
 
 
-def prepare(task: Task) -> CapturedPieces:
-    """Read every piece that no earlier attempt kept, all at once."""
-    readers: Mapping[str, Callable[[Task], Piece]] = {
+def prepare(task: StepTask) -> CapturedPieces:
+    """Read every piece that no earlier attempt kept, all at once, and wait for all of them."""
+    readers: Mapping[str, Callable[[StepTask], Piece]] = {
         CONSOLE: _console,
         SCREEN: _screen,
         INSTANCE: lambda task: Piece(_json(task.host.described.get("instance"))),
@@ -128,38 +175,54 @@ def prepare(task: Task) -> CapturedPieces:
         GROUPS: _group_rules,
         USER_DATA: _user_data,
     }
-    pieces = task.member.pool.all([partial(_read, task, name, readers[kind]) for kind, name in _wanted(task)])
-    return CapturedPieces(tuple(pieces), _taken(task))
+    pieces = {name: task.member.pool.start(partial(_read, task, readers[kind])) for kind, name in _wanted(task)}
+    for reading in pieces.values():
+        reading.exception()
+    return CapturedPieces(pieces, _taken(task))
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: StepTask, prepared: CapturedPieces) -> Result:
     """Keep every piece that was had, all at once; the receipt tells each file."""
-    kept = task.member.pool.all([partial(_keep, task, each, prepared.taken) for each in prepared.pieces])
-    files = {item.what: file for item, file in kept if file is not None}
-    notes = [note for each in prepared.pieces for note in each.piece.notes]
+    kept = task.member.pool.all(
+        [partial(_keep, task, name, reading, prepared.taken) for name, reading in prepared.pieces.items()]
+    )
+    files = {each.item.what: each.file for each in kept if each.file is not None}
+    notes = [note for each in kept for note in each.notes]
     # Not what is kept already, since a later attempt would have nothing to show for it.
     before = [
         ItemOutcome(name, StepOutcome.DONE, file["key"])
         for name, file in task.receipt.get("files", {}).items()
         if name not in files
     ]
-    receipt = {"files": files, "interfaces": sorted(task.section["interfaces"]) if _described(files) else []}
-    return conclude(NAME, [*before, *(item for item, _ in kept), *notes], receipt)
+    covered = sorted(task.section["interfaces"]) if _described(files) else []
+    return conclude(NAME, [*before, *(each.item for each in kept), *notes], {"files": files, "interfaces": covered})
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
-    """Take the version that S3 gave for proof: reading the bucket back is no right of whoever writes to it."""
-    del task
-    return result
+def evidence(result: Result) -> Evidence:
+    """Return the entry of each file for the manifest, and the pieces that could not be kept."""
+    return Evidence(
+        files=tuple(_entry(name, file) for name, file in result.receipt.get("files", {}).items()),
+        missing=tuple(
+            {"what": item.what, "reason": item.reason} for item in result.items if item.outcome is not StepOutcome.DONE
+        ),
+    )
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Keep the evidence: a release never deletes any."""
-    del task, result, now
-    return ()
+def _entry(name: str, file: File) -> dict[str, Any]:
+    return {
+        "key": file["key"],
+        "sha256": file["sha256"],
+        "version": file["version"],
+        "bytes": file["bytes"],
+        "at": file["at"],
+        "what": next((told for begins, told in WHAT.items() if name.startswith(begins)), ""),
+        "by": NAME,
+        "taken": file["taken"],
+        "request": file["request"] or None,
+    }
 
 
-def _wanted(task: Task) -> list[tuple[str, str]]:
+def _wanted(task: StepTask) -> list[tuple[str, str]]:
     """Return the kinds of the pieces that are to be had, with the file's name.
 
     What describes the network is wanted once more, under a name of its own, when an interface has joined since.
@@ -181,12 +244,12 @@ def _wanted(task: Task) -> list[tuple[str, str]]:
     return wanted
 
 
-def _described(files: Mapping[str, Any]) -> bool:
+def _described(files: Iterable[str]) -> bool:
     """Tell whether the network's descriptions were kept, as they are for these interfaces."""
     return any(name.startswith(GROUPS.partition(".")[0]) for name in files)
 
 
-def _taken(task: Task) -> str:
+def _taken(task: StepTask) -> str:
     """Tell by the host itself whether this incident had changed it when it was described."""
     baseline = task.section["interfaces"]
     same = all(list(each.groups) == baseline.get(each.id) for each in task.host.interfaces)
@@ -197,21 +260,18 @@ def _groups(interfaces: Iterable[Interface]) -> dict[str, list[str]]:
     return {each.id: list(each.groups) for each in interfaces}
 
 
-def _worn(task: Task) -> list[str]:
+def _worn(task: StepTask) -> list[str]:
     """Return the groups that the interfaces wore before anything was changed."""
     return sorted({group for groups in task.section["interfaces"].values() for group in groups})
 
 
-def _read(task: Task, name: str, reader: Callable[[Task], Piece]) -> Taken:
-    """Read one piece; whatever goes wrong about it is its own, so that the others are kept."""
-    try:
-        piece = reader(task)
-    except Exception as error:  # noqa: BLE001 — an odd answer about one piece must not lose the others
-        piece = Piece(error)
-    return Taken(name, piece, stamp(task.member.clock.now()))
+def _read(task: StepTask, reader: Callable[[StepTask], Piece]) -> Taken:
+    """Read one piece. Raises NothingThereError, and what reading raises."""
+    piece = reader(task)
+    return Taken(piece, stamp(task.member.clock.now()))
 
 
-def _console(task: Task) -> Piece:
+def _console(task: StepTask) -> Piece:
     """Return the console's output, as of now where the type has that, which Nitro instances alone do.
 
     On others EC2 says UnsupportedOperation, and keeps what it was shortly after the last change of state (API
@@ -227,17 +287,17 @@ def _console(task: Task) -> Piece:
     return _something(answer, answer.get("Output", "").encode(errors="replace"), "the console has no output")
 
 
-def _screen(task: Task) -> Piece:
+def _screen(task: StepTask) -> Piece:
     answer = task.member.ec2.get_console_screenshot(InstanceId=task.host.id)
     return _something(answer, _decoded(answer.get("ImageData", "")), "EC2 gave no image")
 
 
-def _user_data(task: Task) -> Piece:
+def _user_data(task: StepTask) -> Piece:
     answer = task.member.ec2.describe_instance_attribute(InstanceId=task.host.id, Attribute="userData")
     return _something(answer, _decoded(answer.get("UserData", {}).get("Value", "")), "the host has no user data")
 
 
-def _group_rules(task: Task) -> Piece:
+def _group_rules(task: StepTask) -> Piece:
     """Return the groups that were in force, rules and all; one that is gone, or not shown, is named."""
     worn = _worn(task)
     found = filtered(task.member.pool, task.member.ec2.describe_security_groups, "SecurityGroups", "group-id", worn)
@@ -249,8 +309,9 @@ def _group_rules(task: Task) -> Piece:
 
 
 def _something(answer: Mapping[str, Any], content: bytes, why: str) -> Piece:
-    request = str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
-    return Piece(content or NothingThereError(why), request)
+    if not content:
+        raise NothingThereError(why)
+    return Piece(content, str(answer.get("ResponseMetadata", {}).get("RequestId", "")))
 
 
 def _decoded(text: str) -> bytes:
@@ -271,22 +332,32 @@ def _text(value: Any) -> str:
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
 
 
-def _keep(task: Task, each: Taken, taken: str) -> tuple[ItemOutcome, dict[str, Any] | None]:
-    """Keep one piece; return how that ended, and the file as the receipt has it."""
-    content = each.piece.content
-    if isinstance(content, Exception):
-        return _missing(each.name, content), None
-    limit = next(size for kind, size in LIMITS_BYTES.items() if each.name.startswith(kind.partition(".")[0]))
-    if len(content) > limit:
-        reason = f"of {len(content)} bytes, more than the {limit} that are kept"
-        return ItemOutcome(each.name, StepOutcome.FAILED, reason, "TooLarge"), None
-    content_type = _TYPES.get(f".{each.name.rpartition('.')[2]}", "application/octet-stream")
+def _keep(task: StepTask, name: str, reading: Future[Taken], taken: str) -> Kept:
+    """Keep one piece; whatever went wrong about it is its own, so that the others are kept."""
     try:
-        kept = task.member.evidence.save(f"{FOLDER}{each.name}", content, content_type)
+        read = reading.result()
+    except Exception as error:  # noqa: BLE001 — an odd answer about one piece must not lose the others
+        return Kept(_missing(name, error))
+    piece = read.piece
+    limit = next(size for kind, size in LIMITS_BYTES.items() if name.startswith(kind.partition(".")[0]))
+    if len(piece.content) > limit:
+        reason = f"of {len(piece.content)} bytes, more than the {limit} that are kept"
+        return Kept(ItemOutcome(name, StepOutcome.FAILED, reason, "TooLarge"), notes=piece.notes)
+    content_type = _TYPES.get(f".{name.rpartition('.')[2]}", "application/octet-stream")
+    try:
+        kept = task.member.evidence.save(f"{FOLDER}{name}", piece.content, content_type)
     except errors.AwsError as error:
-        return failed_item(each.name, error), None
-    file = {**asdict(kept), "at": each.at, "taken": taken, "request": each.piece.request}
-    return ItemOutcome(each.name, StepOutcome.DONE, kept.key), file
+        return Kept(failed_item(name, error), notes=piece.notes)
+    file: File = {
+        "key": kept.key,
+        "sha256": kept.sha256,
+        "version": kept.version,
+        "bytes": kept.bytes,
+        "at": read.at,
+        "taken": taken,
+        "request": piece.request,
+    }
+    return Kept(ItemOutcome(name, StepOutcome.DONE, kept.key), file, piece.notes)
 
 
 def _missing(name: str, error: Exception) -> ItemOutcome:
@@ -302,11 +373,11 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=(),
+    services=("ec2",),
     baseline=baseline,
     plan=plan,
     apply=apply,
-    verify=verify,
-    revert=revert,
     prepare=prepare,
     extend_baseline=extend_baseline,
+    evidence=evidence,
 )

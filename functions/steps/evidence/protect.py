@@ -6,9 +6,11 @@ EC2 takes one attribute a call. One refused call (protection on a Spot instance)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
@@ -16,16 +18,15 @@ from functions.aws.command import aws_command
 from functions.grants import ONE_INSTANCE, Conditions, Grant, reads
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host, Volume
+from functions.steps.risk import Aftermath, Risk
 from functions.steps.step import (
     Member,
-    Section,
     Step,
+    StepError,
     Task,
-    UnobservedError,
     conclude,
     failed_item,
     read_back,
-    refuse_passing_failures,
     restore,
     try_call,
 )
@@ -44,7 +45,11 @@ ATTRIBUTES = {
     ),
 }
 _NOT_ON_SPOT = (TERMINATION, "disableApiStop")
-VOLUMES = "volumes"
+VOLUMES_ITEM = "volumes"
+
+NOT_PROTECTED = Risk(
+    "termination", "nothing keeps the host from being terminated; what is not on a snapshot would be lost"
+)
 
 _NEVER_SET = (
     # every attribute of an instance but those four (its groups are resources of their own, and no grant names those)
@@ -102,65 +107,111 @@ RELEASE_GRANTS = (
 )
 
 
-class UnreadError(Exception):
+Value = bool | str
+"""What an attribute is set to."""
+
+Observed = Mapping[str, Future[Value]]
+"""Attribute -> the future of its value, which has ended. It raises what reading raised, or UnreadError."""
+
+
+class KeptVolume(TypedDict):
+    """A volume as it was attached."""
+
+    id: str
+    device: str
+    delete_on_termination: bool
+
+
+class Section(TypedDict):
+    """The attributes that could be read, and the volumes; an addition has no ``attributes``."""
+
+    attributes: NotRequired[dict[str, Value]]
+    volumes: list[KeptVolume]
+
+
+class Receipt(TypedDict, total=False):
+    """Names of the items that were set, or may have been, and of those that EC2 refused."""
+
+    changed: list[str]
+    refused: list[str]
+
+
+StepTask = Task[Observed, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+class UnreadError(StepError):
     """EC2 answered without the value that was asked for."""
 
-
-def observe(member: Member) -> dict[str, Any]:
-    """Read the three attributes at once: attribute -> value, or the error that reading it raised."""
-    names = list(ATTRIBUTES)
-    values = member.pool.all([_reader(member, name) for name in names])
-    return dict(zip(names, values, strict=True))
+    code = "UnreadError"
 
 
-def baseline(host: Host, observed: Any) -> Section:
+_UNREAD = (UnreadError, *errors.AwsError)
+"""What the future of an attribute raises."""
+
+
+def observe(member: Member) -> Observed:
+    """Read the three attributes at once, and wait for all of them."""
+    reads = {name: member.pool.start(partial(_read, member, name)) for name in ATTRIBUTES}
+    for reading in reads.values():
+        reading.exception()
+    return reads
+
+
+def baseline(host: Host, observation: Future[Observed]) -> Section:
     """Keep what is there now; an attribute that can't be read isn't kept, and then isn't changed either."""
-    if isinstance(observed, Exception):
-        raise UnobservedError(observed)
-    refuse_passing_failures(observed.values())
-    return {
-        "attributes": {name: value for name, value in observed.items() if not isinstance(value, Exception)},
-        VOLUMES: _kept(host.volumes),
-    }
+    observed = observation.result()
+    errors.raise_transient(reading.exception() for reading in observed.values())
+    attributes: dict[str, Value] = {}
+    for name, reading in observed.items():
+        with suppress(*_UNREAD):  # ``apply`` names it
+            attributes[name] = reading.result()
+    return {"attributes": attributes, "volumes": _kept(host.volumes)}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[Observed], section: Section) -> tuple[str, Section] | None:
     """Keep what holds for volumes that were attached after the baseline was taken."""
-    del observed
-    known = {volume["id"] for volume in section[VOLUMES]}
+    known = {volume["id"] for volume in section["volumes"]}
     new = [volume for volume in host.volumes if volume.id not in known]
-    return (new[0].id, {VOLUMES: _kept(new)}) if new else None
+    return (new[0].id, {"volumes": _kept(new)}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: StepTask) -> tuple[PlannedCall, ...]:
     """Return a call for each attribute, and one for the volumes."""
     return tuple(_call(task.host.id, parameters) for _, parameters in _changes(task))
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: StepTask, _prepared: None) -> Result:
     """Make the calls side by side."""
-    del prepared
     calls = [partial(_change, task, what, parameters) for what, parameters in _changes(task)]
     made = task.member.pool.all(calls)
     # A call that may have taken effect, or was never told of, counts as ours: only a sure refusal does not.
     refused = [item.what for item in made if item.outcome is StepOutcome.FAILED and not item.transient]
     changed = [item.what for item in made if item.what not in refused]
-    receipt = {"changed": changed, "refused": refused}
+    receipt: Receipt = {"changed": changed, "refused": refused}
     return conclude(NAME, [*made, *_left_out(task)], receipt, nothing="there is nothing to protect")
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: StepTask, result: Result) -> Result:
     """Read the attributes and the volumes back; a setting that isn't there fails its item."""
 
     def read() -> list[ItemOutcome]:
-        read_volumes = partial(_volumes_let_go, task)
-        volumes, observed = task.member.pool.all([read_volumes, partial(observe, task.member)])
-        return _wrong(result, volumes, observed)
+        volumes = task.member.pool.start(partial(_volumes_let_go, task))
+        observed = observe(task.member)
+        volumes.exception()
+        done = [item.what for item in result.items if item.outcome is StepOutcome.DONE]
+        checked = [
+            _wrong(what, volumes.result, ())
+            if what == VOLUMES_ITEM
+            else _wrong(what, observed[what].result, ATTRIBUTES[what][2])
+            for what in done
+        ]
+        return [item for item in checked if item is not None]
 
     return read_back(task, result, read)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+def revert(task: StepTask, result: Result, now: Host) -> tuple[RestoredItem, ...]:
     """Put each setting back that was another before, if it still is as we set it."""
     refused = set(result.receipt.get("refused", [])) - set(result.receipt.get("changed", []))
     observed = observe(task.member)
@@ -172,55 +223,49 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     attached = {volume.id: volume for volume in now.volumes}
     volumes = [
         partial(_restore_volume, task, volume["id"], attached.get(volume["id"]))
-        for volume in task.section[VOLUMES]
+        for volume in task.section["volumes"]
         if volume["delete_on_termination"]
     ]
     return tuple(task.member.pool.all([*work, *volumes]))
 
 
-def _reader(member: Member, name: str) -> Callable[[], Any]:
-    def read() -> Any:
-        try:
-            answer = member.ec2.describe_instance_attribute(InstanceId=member.target.instance, Attribute=name)
-        except errors.AwsError as error:
-            return error
-        value = answer.get(ATTRIBUTES[name][0], {}).get("Value")
-        return UnreadError(f"EC2 gave no value of {name}") if value is None else value
-
-    return read
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name that the host may be terminated, unless the attribute that forbids it was set and read back."""
+    items = aftermath.result.items if aftermath.result is not None else ()
+    if not any(item.what == TERMINATION and item.outcome is StepOutcome.DONE for item in items):
+        yield NOT_PROTECTED
 
 
-def _kept(volumes: Iterable[Volume]) -> list[dict[str, Any]]:
+def _read(member: Member, name: str) -> Value:
+    answer = member.ec2.describe_instance_attribute(InstanceId=member.target.instance, Attribute=name)
+    value: Value | None = answer.get(ATTRIBUTES[name][0], {}).get("Value")
+    if value is None:
+        raise UnreadError(f"EC2 gave no value of {name}")
+    return value
+
+
+def _kept(volumes: Iterable[Volume]) -> list[KeptVolume]:
     return [
         {"id": volume.id, "device": volume.device, "delete_on_termination": volume.delete_on_termination}
         for volume in volumes
     ]
 
 
-def _wrong(result: StepResult, volumes: Any, observed: Mapping[str, Any]) -> list[ItemOutcome]:
-    """Return a failed item for each setting that was made and is not read back."""
-    wrong: list[ItemOutcome] = []
-    for item in result.items:
-        if item.outcome is not StepOutcome.DONE:
-            continue
-        value = volumes if item.what == VOLUMES else observed[item.what]
-        wanted = () if item.what == VOLUMES else ATTRIBUTES[item.what][2]
-        if isinstance(value, Exception):
-            wrong.append(failed_item(item.what, value))
-        elif value != wanted:
-            wrong.append(
-                ItemOutcome(item.what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True)
-            )
-    return wrong
-
-
-def _volumes_let_go(task: Task) -> Any:
-    """Return the volumes of the baseline that would go with the host, or the error that reading raised."""
-    kept = {volume["id"] for volume in task.section[VOLUMES]}
+def _wrong(what: str, read: Callable[[], object], wanted: object) -> ItemOutcome | None:
+    """Return the failed item of a setting that was made and is not read back as it is wanted, or None."""
     try:
-        answer = task.member.ec2.describe_instances(InstanceIds=[task.host.id])
-    except errors.AwsError as error:
-        return error
+        value = read()
+    except _UNREAD as error:
+        return failed_item(what, error)
+    if value == wanted:
+        return None
+    return ItemOutcome(what, StepOutcome.FAILED, f"read back as {value!r}", "NotInEffect", transient=True)
+
+
+def _volumes_let_go(task: StepTask) -> tuple[str, ...]:
+    """Return the volumes of the baseline that would go with the host. Raises what DescribeInstances raises."""
+    kept = {volume["id"] for volume in task.section["volumes"]}
+    answer = task.member.ec2.describe_instances(InstanceIds=[task.host.id])
     mappings = [
         mapping["Ebs"]
         for reservation in answer["Reservations"]
@@ -233,35 +278,38 @@ def _volumes_let_go(task: Task) -> Any:
     )
 
 
-def _changes(task: Task) -> list[tuple[str, dict[str, Any]]]:
+def _changes(task: StepTask) -> list[tuple[str, dict[str, Any]]]:
     """Return what to set: (name of the item, parameters). Set even where it is so already: it may change meanwhile."""
     changes: list[tuple[str, dict[str, Any]]] = []
     for name in task.section["attributes"]:
         _, parameter, wanted = ATTRIBUTES[name]
         if not (task.host.spot and name in _NOT_ON_SPOT):
             changes.append((name, {parameter: {"Value": wanted}}))
-    kept = {volume["id"] for volume in task.section[VOLUMES]}
+    kept = {volume["id"] for volume in task.section["volumes"]}
     mappings = [
         {"DeviceName": volume.device, "Ebs": {"DeleteOnTermination": False}}
         for volume in task.host.volumes
         if volume.id in kept  # one that was detached since would make EC2 refuse the whole call
     ]
     if mappings:
-        changes.append((VOLUMES, {"BlockDeviceMappings": mappings}))
+        changes.append((VOLUMES_ITEM, {"BlockDeviceMappings": mappings}))
     return changes
 
 
-def _change(task: Task, what: str, parameters: dict[str, Any]) -> ItemOutcome:
+def _change(task: StepTask, what: str, parameters: dict[str, Any]) -> ItemOutcome:
     return try_call(what, lambda: _modify(task.member.ec2, task.host.id, parameters))
 
 
-def _left_out(task: Task) -> list[ItemOutcome]:
-    """Return the settings that can't be made, with the reason."""
-    observed = task.observed if isinstance(task.observed, Mapping) else {}
+def _left_out(task: StepTask) -> list[ItemOutcome]:
+    """Return the settings that can't be made, with the reason.
+
+    The baseline of an earlier attempt stands even where nothing could be observed now.
+    """
+    observed = task.observed if task.observation.exception() is None else {}
     items = [
-        failed_item(name, value)
-        for name, value in observed.items()
-        if isinstance(value, Exception) and name not in task.section["attributes"]
+        failed_item(name, error)
+        for name, reading in observed.items()
+        if name not in task.section["attributes"] and (error := reading.exception()) is not None
     ]
     if task.host.spot:
         reason = "EC2 has no such protection for a Spot instance, and may take the instance back"
@@ -273,11 +321,13 @@ def _call(instance: str, parameters: Mapping[str, Any]) -> PlannedCall:
     return PlannedCall(NAME, "ModifyInstanceAttribute", {"InstanceId": instance, **parameters})
 
 
-def _restore_attribute(task: Task, name: str, before: Any, now: Any, *, ours: bool) -> RestoredItem:
+def _restore_attribute(task: StepTask, name: str, before: Value, reading: Future[Value], *, ours: bool) -> RestoredItem:
     _, parameter, wanted = ATTRIBUTES[name]
     command = _command(task, {parameter: before if isinstance(before, bool) else {"Value": before}})
-    if isinstance(now, Exception):
-        return RestoredItem(NAME, name, restored=False, reason=errors.message(now), retry=True, command=command)
+    try:
+        now = reading.result()
+    except _UNREAD as error:
+        return RestoredItem(NAME, name, restored=False, reason=errors.message(error), retry=True, command=command)
     if now == before:
         return RestoredItem(NAME, name, restored=True, reason="found as it was")
     if now != wanted or not ours:
@@ -286,7 +336,7 @@ def _restore_attribute(task: Task, name: str, before: Any, now: Any, *, ours: bo
     return restore(NAME, name, lambda: _modify(task.member.ec2, task.host.id, {parameter: {"Value": before}}), command)
 
 
-def _restore_volume(task: Task, volume: str, now: Volume | None) -> RestoredItem:
+def _restore_volume(task: StepTask, volume: str, now: Volume | None) -> RestoredItem:
     what = f"{volume} DeleteOnTermination"
     if now is None:
         # It goes with whatever host it is attached to by then: no command can be told for that.
@@ -299,7 +349,7 @@ def _restore_volume(task: Task, volume: str, now: Volume | None) -> RestoredItem
     return restore(NAME, what, lambda: _modify(task.member.ec2, task.host.id, parameters), _command(task, parameters))
 
 
-def _command(task: Task, parameters: Mapping[str, Any]) -> str:
+def _command(task: StepTask, parameters: Mapping[str, Any]) -> str:
     """Return what a person would type; the AWS CLI takes a setting that is on or off as a flag."""
     region = task.member.target.region
     return aws_command("ec2", "ModifyInstanceAttribute", {"InstanceId": task.host.id, **parameters}, region)
@@ -313,6 +363,7 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("ec2",),
     observe=observe,
     baseline=baseline,
     plan=plan,
@@ -320,4 +371,6 @@ STEP = Step(
     verify=verify,
     revert=revert,
     extend_baseline=extend_baseline,
+    risks=(NOT_PROTECTED,),
+    leaves=leaves,
 )

@@ -9,9 +9,11 @@ What is on instance store no snapshot has: that the host has some is said, so th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -19,12 +21,14 @@ from functions import names
 from functions.aws import errors
 from functions.aws.once import make_once
 from functions.grants import MADE_BY_SESSION, ONE_INSTANCE, Grant, reads, tagged_when_made
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.incident.evidence import Evidence
+from functions.incident.model import ItemOutcome, PlannedCall, StepOutcome, StepResult
 from functions.steps import instance_type
 from functions.steps.host import Host
-from functions.steps.instance_type import InstanceType
+from functions.steps.instance_type import InstanceType, UnknownTypeError
 from functions.steps.reading import every, filtered, read_until
-from functions.steps.step import Section, Step, Task, conclude, failed_item
+from functions.steps.risk import Aftermath, Risk
+from functions.steps.step import Step, StepError, Task, conclude, failed_item
 
 NAME = "snapshot"
 STORE_ITEM = "instance store"
@@ -48,7 +52,12 @@ GRANTS = (
 )
 
 
-class UnseenError(Exception):
+INSTANCE_STORE = Risk(
+    "instance-store", "the host's instance store is on no snapshot, and is erased when the host stops"
+)
+
+
+class UnseenError(StepError):
     """Whether a snapshot was made already can't be seen, so none may be made. Attribute ``cause``."""
 
     def __init__(self, cause: BaseException) -> None:
@@ -60,43 +69,58 @@ SnapshotIds = dict[str, str]
 """Volume id -> snapshot id."""
 
 
-def baseline(host: Host, observed: Any) -> Section:
+class Section(TypedDict):
+    """The ids of the volumes."""
+
+    volumes: list[str]
+
+
+class Receipt(TypedDict, total=False):
+    """The snapshots that were made, by volume."""
+
+    snapshots: SnapshotIds
+
+
+StepTask = Task[None, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def baseline(host: Host, _observation: Future[None]) -> Section:
     """Name the volumes that there were."""
-    del observed
     return {"volumes": [volume.id for volume in host.volumes]}
 
 
-def prepare(task: Task) -> InstanceType | Exception:
+def prepare(task: StepTask) -> Future[InstanceType]:
     """Read whether the host's type has instance store; what this raises only keeps it from being told."""
-    return instance_type.read(task.member, task.host)
+    return instance_type.reading(task.member, task.host)
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: StepTask) -> tuple[PlannedCall, ...]:
     """Return the one call for the whole set, or none for a host without EBS volumes."""
     if not task.section["volumes"]:
         return ()
     return (PlannedCall(NAME, "CreateSnapshots", _set_parameters(task)),)
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[None], section: Section) -> tuple[str, Section] | None:
     """Name the volumes that were attached after the baseline was taken."""
-    del observed
     new = [volume.id for volume in host.volumes if volume.id not in section["volumes"]]
     return (new[0], {"volumes": new}) if new else None
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: StepTask, prepared: Future[InstanceType]) -> Result:
     """Make the set once; where it is refused for good, each volume by itself.
 
     What an earlier try made is looked for first; where that can't be seen nothing is made, or each try would make a
     set of its own.
     """
+    store = _store(prepared)
     result = _taken(task)
-    return conclude(NAME, [*result.items, *_store(prepared)], result.receipt, nothing=_NO_VOLUME)
+    return conclude(NAME, [*result.items, *store], result.receipt, nothing=_NO_VOLUME)
 
 
-def _taken(task: Task) -> StepResult:
-    volumes = list(task.section["volumes"])
+def _taken(task: StepTask) -> Result:
+    volumes = task.section["volumes"]
     if not volumes:
         return conclude(NAME, [], {}, nothing=_NO_VOLUME)
     made: SnapshotIds = {}
@@ -124,9 +148,9 @@ def _taken(task: Task) -> StepResult:
     return conclude(NAME, [*items, *refused], {"snapshots": made})
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: StepTask, result: Result) -> Result:
     """Read the snapshots back: each must be there and must not have failed."""
-    made: SnapshotIds = dict(result.receipt.get("snapshots", {}))
+    made = result.receipt.get("snapshots", {})
     if not made:
         return result
 
@@ -148,21 +172,28 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return conclude(NAME, items, result.receipt)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Keep the evidence: a release never deletes a snapshot."""
-    del task, result, now
-    return ()
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the instance store, where there is some."""
+    if aftermath.result is not None and any(item.what == STORE_ITEM for item in aftermath.result.items):
+        yield INSTANCE_STORE
 
 
-def _store(prepared: InstanceType | Exception) -> list[ItemOutcome]:
+def evidence(result: Result) -> Evidence:
+    """Return the snapshots by volume."""
+    return Evidence(snapshots=result.receipt.get("snapshots", {}))
+
+
+def _store(prepared: Future[InstanceType]) -> list[ItemOutcome]:
     """Tell of instance store. Where it is not known whether there is any, that is no failure of the snapshots."""
-    if isinstance(prepared, Exception):
-        reason = f"whether there is any instance store is not known: {errors.message(prepared)}"
+    try:
+        found = prepared.result()
+    except (UnknownTypeError, *errors.AwsError) as error:
+        reason = f"whether there is any instance store is not known: {errors.message(error)}"
         return [ItemOutcome("instance type", StepOutcome.SKIPPED, reason)]
-    return [ItemOutcome(STORE_ITEM, StepOutcome.SKIPPED, _STORE_REASON)] if prepared.store else []
+    return [ItemOutcome(STORE_ITEM, StepOutcome.SKIPPED, _STORE_REASON)] if found.store else []
 
 
-def _set_parameters(task: Task) -> dict[str, Any]:
+def _set_parameters(task: StepTask) -> dict[str, Any]:
     return {
         "InstanceSpecification": {"InstanceId": task.host.id, "ExcludeBootVolume": False},
         "Description": _description(task),
@@ -170,13 +201,13 @@ def _set_parameters(task: Task) -> dict[str, Any]:
     }
 
 
-def _description(task: Task) -> str:
+def _description(task: StepTask) -> str:
     target = task.member.target
     text = f"Cordon {task.member.incident}: {target.instance} of account {target.account} in {target.region}"
     return text[:_DESCRIPTION_LIMIT]
 
 
-def _tags(task: Task) -> list[dict[str, Any]]:
+def _tags(task: StepTask) -> list[dict[str, Any]]:
     target = task.member.target
     pairs = {
         "Name": f"{task.member.incident} {target.instance}",
@@ -186,12 +217,12 @@ def _tags(task: Task) -> list[dict[str, Any]]:
     return [{"ResourceType": "snapshot", "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()]}]
 
 
-def _create_set(task: Task) -> SnapshotIds:
+def _create_set(task: StepTask) -> SnapshotIds:
     answer = task.member.ec2.create_snapshots(**_set_parameters(task))
     return {each["VolumeId"]: each["SnapshotId"] for each in answer["Snapshots"]}
 
 
-def _create_one(task: Task, volume: str) -> ItemOutcome:
+def _create_one(task: StepTask, volume: str) -> ItemOutcome:
     def create() -> str:
         answer = task.member.ec2.create_snapshot(
             VolumeId=volume, Description=_description(task), TagSpecifications=_tags(task)
@@ -207,12 +238,12 @@ def _create_one(task: Task, volume: str) -> ItemOutcome:
     return ItemOutcome(volume, StepOutcome.DONE, snapshot)
 
 
-def _receipted(task: Task) -> SnapshotIds:
+def _receipted(task: StepTask) -> SnapshotIds:
     """Return what earlier tries are known to have made."""
-    return {str(volume): str(snapshot) for volume, snapshot in task.receipt.get("snapshots", {}).items()}
+    return dict(task.receipt.get("snapshots", {}))
 
 
-def _done(task: Task, made: SnapshotIds) -> list[ItemOutcome]:
+def _done(task: StepTask, made: SnapshotIds) -> list[ItemOutcome]:
     return [ItemOutcome(volume, StepOutcome.DONE, made[volume]) for volume in task.section["volumes"] if volume in made]
 
 
@@ -220,7 +251,7 @@ def _unseen(error: UnseenError) -> ItemOutcome:
     return failed_item("earlier snapshots", error.cause)
 
 
-def _find(task: Task) -> SnapshotIds:
+def _find(task: StepTask) -> SnapshotIds:
     """Return this incident's snapshots of the host's volumes: the one on record, or else the first of each volume.
 
     A second set may exist after a time-out whose effect showed late; it is kept as evidence and not counted here.
@@ -239,7 +270,7 @@ def _find(task: Task) -> SnapshotIds:
     return found
 
 
-def _snapshots(task: Task, known: SnapshotIds) -> list[dict[str, Any]]:
+def _snapshots(task: StepTask, known: SnapshotIds) -> list[dict[str, Any]]:
     """Return the snapshots that have the incident's tag, and those of ``known`` ids that have lost it."""
     member = task.member
     found = every(
@@ -258,11 +289,14 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=(),
+    services=("ec2",),
     baseline=baseline,
     plan=plan,
     apply=apply,
     verify=verify,
-    revert=revert,
     extend_baseline=extend_baseline,
     prepare=prepare,
+    risks=(INSTANCE_STORE,),
+    leaves=leaves,
+    evidence=evidence,
 )

@@ -8,8 +8,9 @@ are tagged too, and snapshots and groups when they are made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from functions import names
 from functions.aws import errors
@@ -18,18 +19,7 @@ from functions.grants import MADE_BY_SESSION, OF_SESSION, ONE_INSTANCE, Conditio
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host, Interface, Volume
 from functions.steps.reading import filtered, read_until
-from functions.steps.step import (
-    Member,
-    Section,
-    Step,
-    Task,
-    UnobservedError,
-    conclude,
-    failed_item,
-    refuse_passing_failures,
-    restore,
-    try_call,
-)
+from functions.steps.step import Member, Step, Task, conclude, failed_item, restore, try_call
 
 NAME = "tags"
 
@@ -70,27 +60,42 @@ RELEASE_GRANTS = tuple(
 )
 
 
+class Section(TypedDict):
+    """The keys of the tags that are set, and what each resource had of them; an addition has no ``keys``."""
+
+    keys: NotRequired[list[str]]
+    tags: dict[str, dict[str, str]]
+
+
+class Receipt(TypedDict, total=False):
+    """The resources that were tagged."""
+
+    resources: list[str]
+
+
+StepTask = Task[tuple[str, ...], Section, Receipt]
+Result = StepResult[Receipt]
+
+
 def observe(member: Member) -> tuple[str, ...]:
     """Read nothing, the tags come with the host; tell which keys are set."""
     return tuple(_ours(member))
 
 
-def baseline(host: Host, observed: Any) -> Section:
+def baseline(host: Host, observation: Future[tuple[str, ...]]) -> Section:
     """Keep earlier values of the tags that are set, of instance, interfaces and volumes, where they could be read.
 
     Of those keys alone: all tags of a host with many volumes would outgrow the item that a section is.
     """
-    refuse_passing_failures(host.gaps)
-    if isinstance(observed, Exception):
-        raise UnobservedError(observed)
+    errors.raise_transient(host.gaps)
+    keys = observation.result()
     tags: dict[str, Mapping[str, str]] = {host.id: host.tags}
     tags.update({each.id: each.tags for each in _attached(host) if each.tags is not None})
-    return {"keys": list(observed), "tags": {resource: _only(observed, found) for resource, found in tags.items()}}
+    return {"keys": list(keys), "tags": {resource: _only(keys, found) for resource, found in tags.items()}}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[tuple[str, ...]], section: Section) -> tuple[str, Section] | None:
     """Keep the same of what was attached after the baseline was taken."""
-    del observed
     new = {
         each.id: _only(section["keys"], each.tags)
         for each in _attached(host)
@@ -99,18 +104,17 @@ def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, S
     return (next(iter(new)), {"tags": new}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: StepTask) -> tuple[PlannedCall, ...]:
     """Return the one call that tags them all."""
     return (PlannedCall(NAME, "CreateTags", _parameters(task)),)
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: StepTask, _prepared: None) -> Result:
     """Tag everything in one call; where that is refused for good, each resource by itself.
 
     One resource that is gone or has no room for a tag fails the call for all. What can't be tagged because its old
     tags are unknown is named.
     """
-    del prepared
     parameters = _parameters(task)
     resources: list[str] = parameters["Resources"]
     ec2 = task.member.ec2
@@ -128,9 +132,9 @@ def apply(task: Task, prepared: Any) -> StepResult:
     return conclude(NAME, [*singles, *_unread(task)], {"resources": tagged})
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: StepTask, result: Result) -> Result:
     """Read the tags back."""
-    resources = list(result.receipt.get("resources", []))
+    resources = result.receipt.get("resources", [])
     if not resources:
         return result
     member = task.member
@@ -150,9 +154,11 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return conclude(NAME, [*kept, *items], result.receipt) if items else result
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Give each resource its earlier value of ``status`` back, or none; and take the incident's tag away."""
-    del result  # a tag that names the incident is ours, whatever became of the attempt that set it
+def revert(task: StepTask, _result: Result, now: Host) -> tuple[RestoredItem, ...]:
+    """Give each resource its earlier value of ``status`` back, or none; and take the incident's tag away.
+
+    A tag that names the incident is ours, whatever became of the attempt that set it.
+    """
     present: dict[str, Mapping[str, str] | None] = {now.id: now.tags}
     present.update({each.id: each.tags for each in _attached(now)})
     items = []
@@ -184,7 +190,7 @@ def _ours(member: Member) -> dict[str, str]:
     return {names.STATUS_TAG: names.STATUS_VALUE, member.incident_tag: member.incident}
 
 
-def _parameters(task: Task) -> dict[str, Any]:
+def _parameters(task: StepTask) -> dict[str, Any]:
     tags = [{"Key": key, "Value": value} for key, value in _ours(task.member).items()]
     return {"Resources": sorted(task.section["tags"]), "Tags": tags}
 
@@ -193,7 +199,7 @@ def _why_unread(host: Host) -> str:
     return "; ".join(errors.message(gap) for gap in host.gaps) or "EC2 did not tell of it"
 
 
-def _unread(task: Task) -> list[ItemOutcome]:
+def _unread(task: StepTask) -> list[ItemOutcome]:
     reason = f"its tags could not be read, so they are not changed ({_why_unread(task.host)})"
     code = errors.code(task.host.gaps[0]) if task.host.gaps else "Unread"
     return [
@@ -203,7 +209,9 @@ def _unread(task: Task) -> list[ItemOutcome]:
     ]
 
 
-def _restore_tags(task: Task, resource: str, before: Mapping[str, str], now: Mapping[str, str]) -> list[RestoredItem]:
+def _restore_tags(
+    task: StepTask, resource: str, before: Mapping[str, str], now: Mapping[str, str]
+) -> list[RestoredItem]:
     """Restore the tags of one resource, one call after the other: the incident's own last, it tells what is ours."""
     items = []
     for key, ours in _ours(task.member).items():
@@ -219,18 +227,18 @@ def _restore_tags(task: Task, resource: str, before: Mapping[str, str], now: Map
     return items
 
 
-def _commands(task: Task, resource: str, before: Mapping[str, str]) -> str:
+def _commands(task: StepTask, resource: str, before: Mapping[str, str]) -> str:
     return " && ".join(_command(task, resource, key, before.get(key)) for key in _ours(task.member))
 
 
-def _command(task: Task, resource: str, key: str, earlier: str | None) -> str:
+def _command(task: StepTask, resource: str, key: str, earlier: str | None) -> str:
     """Return what a person would type to give a resource its earlier tag back, or none."""
     tag = {"Key": key} if earlier is None else {"Key": key, "Value": earlier}
     parameters = {"Resources": [resource], "Tags": [tag]}
     return aws_command("ec2", "DeleteTags" if earlier is None else "CreateTags", parameters, task.member.target.region)
 
 
-def _set_tag(task: Task, resource: str, key: str, ours_and_earlier: tuple[str, str | None]) -> None:
+def _set_tag(task: StepTask, resource: str, key: str, ours_and_earlier: tuple[str, str | None]) -> None:
     ours, earlier = ours_and_earlier
     if earlier is None:
         # With the value: a tag that somebody changes in the meantime stays.
@@ -243,6 +251,7 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("ec2",),
     observe=observe,
     baseline=baseline,
     plan=plan,

@@ -17,7 +17,7 @@ from functions.aws.clients import AwsClient
 from functions.grants import Grant
 from functions.parallel import Pool
 from functions.steps.host import Host
-from functions.steps.step import Member, UnobservedError
+from functions.steps.step import Member
 
 _GONE = "NoSuchEntity"
 _ANY_ROLE = "The role of a host is not known before the host is looked at, and no path or tag marks one."
@@ -67,7 +67,7 @@ def pages(call: Callable[..., Any], key: str, **parameters: Any) -> list[Any]:
 
 
 def instance_role(member: Member, host: Host) -> InstanceRole:
-    """Return the host's role; raise UnobservedError where it can't be told."""
+    """Return the host's role; raise what GetInstanceProfile raises, unless the profile is gone."""
     if host.profile is None:
         return InstanceRole(None, "the host has no instance profile")
     profile = host.profile.rpartition("/")[2]
@@ -76,7 +76,7 @@ def instance_role(member: Member, host: Host) -> InstanceRole:
     except errors.AwsError as error:
         if gone(error):
             return InstanceRole(None, f"the instance profile {profile} no longer exists")
-        raise UnobservedError(error) from error
+        raise
     roles = answer["InstanceProfile"]["Roles"]
     if not roles:
         return InstanceRole(None, f"the instance profile {profile} has no role")

@@ -9,10 +9,10 @@ the command, and a person who may pass the role puts it back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from functions import names
 from functions.aws import errors
@@ -21,19 +21,10 @@ from functions.context import MemberCredentials
 from functions.grants import ONE_INSTANCE, Grant, reads
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host
-from functions.steps.iam import role_denial, sessions
+from functions.steps.iam import denied_role, sessions
 from functions.steps.iam.opt_in import enter, no_way_in, using
 from functions.steps.reading import every, read_until
-from functions.steps.step import (
-    Member,
-    Section,
-    Step,
-    Task,
-    UnobservedError,
-    conclude,
-    failed_item,
-    try_call,
-)
+from functions.steps.step import Member, Options, Step, Task, conclude, failed_item, try_call
 
 NAME = "instance_profile"
 WHAT = "instance profile"
@@ -73,6 +64,18 @@ IDENTITY_GRANTS = (
 )
 
 
+class Section(TypedDict):
+    """The ARN of the profile that is going to be swapped; empty where none is."""
+
+    profiles: list[str]
+
+
+class Receipt(TypedDict, total=False):
+    """Whether the profile was, or may have been, swapped."""
+
+    swapped: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Association:
     """Which profile the host has; both empty where it has none."""
@@ -87,43 +90,44 @@ class ProfileObserved:
 
     association: Association
     quarantined: str
-    way_in: MemberCredentials | Exception | None = None
+    way_in: Future[MemberCredentials] | None = None
 
     @property
     def swapped(self) -> bool:
         """Whether there is a profile to swap, and a way to."""
         other = self.association.profile not in ("", self.quarantined)
-        return other and isinstance(self.way_in, MemberCredentials)
+        return other and self.way_in is not None and self.way_in.exception() is None
 
 
-def observe_with_host(task: Task) -> ProfileObserved | Exception:
+ProfileTask = Task[ProfileObserved, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def observe_with_host(task: ProfileTask) -> ProfileObserved:
     """Read which profile the host has, and whether the account has the opt-in role."""
     if task.host.profile is None:
         return ProfileObserved(Association(), _quarantined(task.member))
-    entering = task.member.pool.start(partial(enter, task.member))
+    way_in = task.member.pool.start(partial(enter, task.member))
     try:
         found = _association(task.member)
-    except errors.AwsError as error:
-        entering.exception()
-        return error
-    return ProfileObserved(found, _quarantined(task.member), entering.result())
+    finally:
+        way_in.exception()
+    return ProfileObserved(found, _quarantined(task.member), way_in)
 
 
-def baseline(host: Host, observed: Any) -> Section:
+def baseline(_host: Host, observation: Future[ProfileObserved]) -> Section:
     """Keep the profile, where it is going to be swapped."""
-    del host
-    if isinstance(observed, Exception):
-        raise UnobservedError(observed)
+    observed = observation.result()
     return {"profiles": [observed.association.profile] if observed.swapped else []}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, observation: Future[ProfileObserved], section: Section) -> tuple[str, Section] | None:
     """Keep the same of a host that had none, or that could not be reached, at first."""
-    kept = baseline(host, observed)
+    kept = baseline(host, observation)
     return (WHAT, kept) if kept["profiles"] and not section["profiles"] else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: ProfileTask) -> tuple[PlannedCall, ...]:
     """Return the one call; the association is found when the host is contained."""
     if task.host.profile is None:
         return ()
@@ -131,23 +135,26 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     return (PlannedCall(NAME, "ReplaceIamInstanceProfileAssociation", parameters),)
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: ProfileTask, _prepared: None) -> Result:
     """Swap the profile."""
-    association, way_in = prepared.association, prepared.way_in
-    if not association.profile:
-        return conclude(NAME, [], {}, nothing=_NO_PROFILE)
-    if isinstance(way_in, Exception):
-        return conclude(NAME, [no_way_in(WHAT, way_in)], {})
-    if association.profile == prepared.quarantined:
-        return conclude(NAME, [ItemOutcome(WHAT, StepOutcome.DONE)], {"swapped": True})
+    observed = task.observed
+    association, swapped = observed.association, Receipt(swapped=True)
+    if not association.profile or observed.way_in is None:
+        return conclude(NAME, [], Receipt(), nothing=_NO_PROFILE)
+    try:
+        way_in = observed.way_in.result()
+    except errors.AwsError as error:
+        return conclude(NAME, [no_way_in(WHAT, error)], Receipt())
+    if association.profile == observed.quarantined:
+        return conclude(NAME, [ItemOutcome(WHAT, StepOutcome.DONE)], swapped)
     swap = partial(
         task.member.ec2.replace_iam_instance_profile_association,
-        **_parameters(association.id, prepared.quarantined),
+        **_parameters(association.id, observed.quarantined),
     )
-    return conclude(NAME, [try_call(WHAT, partial(using, way_in, swap))], {"swapped": True})
+    return conclude(NAME, [try_call(WHAT, partial(using, way_in, swap))], swapped)
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: ProfileTask, result: Result) -> Result:
     """Read the profile back."""
     if result.outcome is not StepOutcome.DONE or not result.items:
         return result
@@ -164,9 +171,8 @@ def verify(task: Task, result: StepResult) -> StepResult:
     )
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+def revert(task: ProfileTask, _result: Result, now: Host) -> tuple[RestoredItem, ...]:
     """Name the profile to put back, with the command: no role of Cordon's may pass the host's own role."""
-    del result
     if not task.section["profiles"]:
         return ()
     before = task.section["profiles"][0]
@@ -197,7 +203,7 @@ def not_as_it_was(item: RestoredItem) -> bool:
     return not item.restored and not item.reason.startswith(_ANOTHER)
 
 
-def _on(options: Mapping[str, Any]) -> bool:
+def _on(options: Options) -> bool:
     return options.get("instance_profile") == "swap"
 
 
@@ -229,6 +235,7 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=GRANTS,
+    services=("ec2",),
     observe_with_host=observe_with_host,
     baseline=baseline,
     extend_baseline=extend_baseline,
@@ -236,8 +243,9 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
-    within=role_denial.NAME,
+    within=denied_role.NAME,
     on=_on,
-    after=(role_denial.NAME, sessions.NAME),
+    after=(denied_role.NAME, sessions.NAME),
     identity_grants=IDENTITY_GRANTS,
+    unfit=not_as_it_was,
 )

@@ -19,12 +19,9 @@ NOT_DEPLOYED = "the opt-in role identity is not deployed in this account"
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
 
-def enter(member: Member) -> MemberCredentials | Exception:
-    """Return the identity role's credentials, or the error that AssumeRole raised."""
-    try:
-        return member.enter(names.IDENTITY)
-    except errors.AwsError as error:
-        return error
+def enter(member: Member) -> MemberCredentials:
+    """Return the identity role's credentials; raise what STS raises, which ``no_way_in`` makes an item of."""
+    return member.enter(names.IDENTITY)
 
 
 def no_way_in(what: str, error: Exception) -> ItemOutcome:

@@ -7,10 +7,12 @@ anybody by a tag, so such a user is told of and left to people.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 from functions import names
 from functions.aws import errors
@@ -19,21 +21,13 @@ from functions.finding.users import NAME as USER_NAME
 from functions.grants import Grant
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.incident.shared_resources import ResourceBusyError
+from functions.parallel import settle
 from functions.steps.host import Host
-from functions.steps.iam import role_denial
+from functions.steps.iam import denied_role
 from functions.steps.iam.iam_reading import gone, pages
+from functions.steps.risk import Aftermath, Risk
 from functions.steps.shared import acquire, not_acquired, release_shared, restore_unless_shared
-from functions.steps.step import (
-    Member,
-    Section,
-    Step,
-    Task,
-    UnobservedError,
-    conclude,
-    failed_item,
-    read_back,
-    try_call,
-)
+from functions.steps.step import Member, Options, Step, Task, conclude, failed_item, read_back, try_call
 
 NAME = "users"
 ABSENT = "the account has no such IAM user"
@@ -51,6 +45,34 @@ _KEYS = Grant("iam:UpdateAccessKey", "user", f"{_ANY_USER} IAM has no key for th
 GRANTS = (*_READ_USERS, Grant("iam:AddUserToGroup", _GROUP, _ONE_GROUP), _KEYS)
 RELEASE_GRANTS = (*_READ_USERS, Grant("iam:RemoveUserFromGroup", _GROUP, _ONE_GROUP), _KEYS)
 
+USER_CREDENTIALS = Risk("user-credentials", "an IAM user that was named as involved still has access keys that work")
+
+
+class KeptUser(TypedDict):
+    """A user as it was: status by key id, and whether the user was in the restricted group."""
+
+    keys: dict[str, str]
+    member: bool
+
+
+class Section(TypedDict):
+    """Each user as it was, by its name."""
+
+    users: dict[str, KeptUser]
+
+
+class Receipt(TypedDict, total=False):
+    """The users that this incident acquired."""
+
+    users: list[str]
+
+
+class Original(TypedDict, total=False):
+    """A user before the first incident that restricts it, as far as that is known; ``keys`` may lack some."""
+
+    keys: dict[str, str]
+    member: bool
+
 
 @dataclass(frozen=True, slots=True)
 class UserFacts:
@@ -64,38 +86,33 @@ class UserFacts:
         """Ids of the keys that can be used."""
         return sorted(key for key, status in self.keys.items() if status == _ACTIVE)
 
-    def as_kept(self) -> dict[str, Any]:
+    def as_kept(self) -> KeptUser:
         """Return them as plain data."""
         return {"keys": dict(self.keys), "member": self.member}
 
 
-def observe_with_host(task: Task) -> dict[str, UserFacts | Exception]:
+Observed = Mapping[str, Future[UserFacts]]
+UsersTask = Task[Observed, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def observe_with_host(task: UsersTask) -> Observed:
     """Read every user that is named, and those that the baseline has from earlier attempts."""
-    users = dict.fromkeys([*task.section.get("users", {}), *_named(task)])
-    read = task.member.pool.lanes([partial(_facts, task.member, user) for user in users])
-    return dict(zip(users, read, strict=True))
+    return _read_all(task.member, dict.fromkeys([*task.section.get("users", {}), *_named(task)]))
 
 
-def baseline(host: Host, observed: Any) -> Section:
-    """Keep each user's keys, and whether the user was in the group already."""
-    del host
-    kept = {}
-    for user, facts in observed.items():
-        if isinstance(facts, UserFacts):
-            kept[user] = facts.as_kept()
-        elif errors.transient(facts):
-            raise UnobservedError(facts)
-    return {"users": kept}
+def baseline(_host: Host, observation: Future[Observed]) -> Section:
+    """Keep each user's keys, and whether the user was in the group already; one that can't be read is left out."""
+    return {"users": _kept(observation.result())}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(_host: Host, observation: Future[Observed], section: Section) -> tuple[str, Section] | None:
     """Keep the same of users that are named only now."""
-    new = {user: facts for user, facts in observed.items() if user not in section["users"]}
-    kept = baseline(host, new)["users"]
+    kept = _kept({user: facts for user, facts in observation.result().items() if user not in section["users"]})
     return (next(iter(kept)), {"users": kept}) if kept else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: UsersTask) -> tuple[PlannedCall, ...]:
     """Return the calls; which keys are active is read when the host is contained."""
     calls = []
     for user in _named(task):
@@ -106,50 +123,56 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     return tuple(calls)
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: UsersTask, _prepared: None) -> Result:
     """Restrict every user that could be read, side by side."""
-    made = task.member.pool.lanes([partial(_restrict, task, user, facts) for user, facts in prepared.items()])
-    items = [item for _, told in made for item in told]
-    receipt = {"users": [user for user, (is_acquired, _) in zip(prepared, made, strict=True) if is_acquired]}
-    return conclude(
-        NAME, [*items, *_let_alone(task, prepared), *_by_tag(task)], receipt, nothing="no IAM user is named"
-    )
+    observed = task.observed
+    made = task.member.pool.lanes([partial(_restrict, task, user, facts) for user, facts in observed.items()])
+    items = [item for _, of_user in made for item in of_user]
+    receipt: Receipt = {"users": [user for user, (is_acquired, _) in zip(observed, made, strict=True) if is_acquired]}
+    items = [*items, *_let_alone(task, observed), *_by_tag(task)]
+    return conclude(NAME, items, receipt, nothing="no IAM user is named")
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: UsersTask, result: Result) -> Result:
     """Read group and keys back; a key that is active, a new one included, fails its item."""
-    users = result.receipt.get("users", [])
+    users: list[str] = result.receipt.get("users", [])
 
     def wrong() -> list[ItemOutcome]:
-        read = task.member.pool.lanes([partial(_facts, task.member, user) for user in users])
-        found = [item for user, facts in zip(users, read, strict=True) for item in _not_so(user, facts)]
+        found = [item for user, facts in _read_all(task.member, users).items() for item in _not_so(user, facts)]
         return [item for item in found if item.what not in failed]
 
     failed = {item.what for item in result.items if item.outcome is StepOutcome.FAILED}
     return read_back(task, result, wrong) if users else result
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+def revert(task: UsersTask, _result: Result, _now: Host) -> tuple[RestoredItem, ...]:
     """Put each user back as the first incident found it, where no other incident uses it."""
-    del result, now
     restored = task.member.pool.lanes([partial(_release, task.member, user) for user in task.section["users"]])
     return tuple(item for items in restored for item in items)
 
 
-def _named(task: Task) -> list[str]:
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the keys of users: of those that were found and not restricted, and of all where none was found."""
+    items = aftermath.result.items if aftermath.result is not None else ()
+    found = [item for item in items if item.reason != ABSENT]
+    if any(item.outcome is not StepOutcome.DONE for item in found) or (aftermath.users and not found):
+        yield USER_CREDENTIALS
+
+
+def _named(task: UsersTask) -> list[str]:
     """Return the users to act on: those of findings, and those of policy."""
     found = [user for user, why_not in task.users.items() if not why_not]
     return list(dict.fromkeys([*found, *(task.options.get("users") or ())]))
 
 
-def _let_alone(task: Task, restricted: Container[str]) -> list[ItemOutcome]:
+def _let_alone(task: UsersTask, restricted: Container[str]) -> list[ItemOutcome]:
     """Tell of the users that only findings name whose own rules ask for less than what is being done."""
     return [
         ItemOutcome(_item(user), StepOutcome.SKIPPED, why) for user, why in task.users.items() if user not in restricted
     ]
 
 
-def _by_tag(task: Task) -> list[ItemOutcome]:
+def _by_tag(task: UsersTask) -> list[ItemOutcome]:
     """Tell of a user that a tag of the host alone names."""
     key = task.options.get("user_tag")
     user = task.host.tags.get(key) if key else None
@@ -162,11 +185,21 @@ def _by_tag(task: Task) -> list[ItemOutcome]:
     return [ItemOutcome(_item(user), StepOutcome.SKIPPED, reason)]
 
 
-def _facts(member: Member, user: str) -> UserFacts | Exception:
-    try:
-        return _read(member, user)
-    except errors.AwsError as error:
-        return error
+def _read_all(member: Member, users: Iterable[str]) -> dict[str, Future[UserFacts]]:
+    """Read these users in lanes; return when all reads have ended."""
+    found: dict[str, Future[UserFacts]] = {user: member.pool.promise() for user in users}
+    member.pool.lanes([partial(settle, facts, partial(_read, member, user)) for user, facts in found.items()])
+    return found
+
+
+def _kept(users: Observed) -> dict[str, KeptUser]:
+    """Return what the baseline keeps of these users; raise what kept one from being read for now."""
+    errors.raise_transient(facts.exception() for facts in users.values())
+    kept: dict[str, KeptUser] = {}
+    for user, facts in users.items():
+        with suppress(*errors.AwsError):  # an item of the step tells of it
+            kept[user] = facts.result().as_kept()
+    return kept
 
 
 def _read(member: Member, user: str) -> UserFacts:
@@ -194,22 +227,21 @@ def _key_item(user: str, key: str) -> str:
     return f"user {user}: key {key}"
 
 
-def _restrict(task: Task, user: str, facts: UserFacts | Exception) -> tuple[bool, list[ItemOutcome]]:
-    """Restrict one user; tell whether it was acquired, and of each call."""
-    if isinstance(facts, Exception):
-        if gone(facts) and (user in task.users or user in task.section["users"]):
-            reason = "the account has no such IAM user: one who was renamed since keeps the keys"
-            return False, [ItemOutcome(_item(user), StepOutcome.FAILED, reason, errors.code(facts))]
-        if gone(facts):
-            return False, [ItemOutcome(_item(user), StepOutcome.SKIPPED, ABSENT)]
-        return False, [failed_item(_item(user), facts)]
+def _restrict(task: UsersTask, user: str, read: Future[UserFacts]) -> tuple[bool, list[ItemOutcome]]:
+    """Restrict one user; tell whether it was acquired, and how each call ended."""
+    try:
+        facts = read.result()
+    except errors.AwsError as error:
+        return False, [_unread(task, user, error)]
     member, iam = task.member, task.member.client("iam")
-    known_original = {"keys": dict.fromkeys(facts.active, _ACTIVE), **({} if facts.member else {"member": False})}
+    known: Original = {"keys": dict.fromkeys(facts.active, _ACTIVE)}
+    if not facts.member:
+        known["member"] = False
     try:
         acquire(
             member,
             _resource(user),
-            known_original,
+            known,
             lambda _: True,
             lacks=lambda original: "member" not in original or not facts.keys.keys() <= original["keys"].keys(),
             read_again=partial(_original, member, user),
@@ -223,17 +255,29 @@ def _restrict(task: Task, user: str, facts: UserFacts | Exception) -> tuple[bool
     ]
 
 
-def _original(member: Member, user: str) -> dict[str, Any]:
-    return _read(member, user).as_kept()
+def _unread(task: UsersTask, user: str, error: Exception) -> ItemOutcome:
+    if gone(error) and (user in task.users or user in task.section["users"]):
+        reason = "the account has no such IAM user: one who was renamed since keeps the keys"
+        return ItemOutcome(_item(user), StepOutcome.FAILED, reason, errors.code(error))
+    if gone(error):
+        return ItemOutcome(_item(user), StepOutcome.SKIPPED, ABSENT)
+    return failed_item(_item(user), error)
+
+
+def _original(member: Member, user: str) -> Original:
+    facts = _read(member, user)
+    return {"keys": dict(facts.keys), "member": facts.member}
 
 
 def _set(member: Member, user: str, key: str, status: str) -> None:
     member.client("iam").update_access_key(UserName=user, AccessKeyId=key, Status=status)
 
 
-def _not_so(user: str, facts: UserFacts | Exception) -> list[ItemOutcome]:
-    if isinstance(facts, Exception):
-        return [failed_item(_item(user), facts)]
+def _not_so(user: str, read: Future[UserFacts]) -> list[ItemOutcome]:
+    try:
+        facts = read.result()
+    except errors.AwsError as error:
+        return [failed_item(_item(user), error)]
     wrong = [] if facts.member else [_group_item(user)]
     wrong += [_key_item(user, key) for key in facts.active]
     return [
@@ -245,13 +289,14 @@ def _release(member: Member, user: str) -> list[RestoredItem]:
     return release_shared(NAME, member, _resource(user), _item(user), partial(_put_back, member, user))
 
 
-def _put_back(member: Member, user: str, original: Mapping[str, Any]) -> list[RestoredItem]:
+def _put_back(member: Member, user: str, original: Original) -> list[RestoredItem]:
     """Put keys and group back, each where it still is as Cordon set it."""
-    facts = _facts(member, user)
-    if isinstance(facts, Exception):
-        if gone(facts):
+    try:
+        facts = _read(member, user)
+    except errors.AwsError as error:
+        if gone(error):
             return [RestoredItem(NAME, _item(user), restored=True, reason="the user no longer exists")]
-        return [RestoredItem(NAME, _item(user), restored=False, reason=errors.message(facts), retry=True)]
+        return [RestoredItem(NAME, _item(user), restored=False, reason=errors.message(error), retry=True)]
     active = sorted(key for key, status in original.get("keys", {}).items() if status == _ACTIVE)
     keys = [_key_back(member, user, key, facts.keys.get(key)) for key in active]
     return [_group_back(member, user, original, facts), *keys]
@@ -266,21 +311,21 @@ def _key_back(member: Member, user: str, key: str, now: str | None) -> RestoredI
     return restore_unless_shared(NAME, member, _resource(user), what, partial(_set, member, user, key, _ACTIVE))
 
 
-def _group_back(member: Member, user: str, original: Mapping[str, Any], facts: UserFacts) -> RestoredItem:
+def _group_back(member: Member, user: str, original: Original, facts: UserFacts) -> RestoredItem:
     what, group = _group_item(user), names.restricted_group(member.qualifier)
     parameters = {"GroupName": group, "UserName": user}
-    if facts.member and not original.get("member"):
+    before = "member" in original and original["member"]
+    if facts.member and not before:
         remove = partial(member.client("iam").remove_user_from_group, **parameters)
         return restore_unless_shared(NAME, member, _resource(user), what, remove)
-    if not facts.member and original.get("member"):
+    if before and not facts.member:
         command = aws_command("iam", "AddUserToGroup", parameters, member.target.region)
         reason = "the user was in it before, and somebody else took it out"
         return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
     return RestoredItem(NAME, what, restored=True, reason="found as it was")
 
 
-def _always(options: Mapping[str, Any]) -> bool:
-    del options
+def _always(_options: Options) -> bool:
     return True
 
 
@@ -288,6 +333,7 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("iam",),
     observe_with_host=observe_with_host,
     baseline=baseline,
     extend_baseline=extend_baseline,
@@ -295,6 +341,9 @@ STEP = Step(
     apply=apply,
     verify=verify,
     revert=revert,
-    within=role_denial.NAME,
+    within=denied_role.NAME,
     on=_always,
+    risks=(USER_CREDENTIALS,),
+    outlives_host=True,
+    leaves=leaves,
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from functions.steps.host import Host
 from functions.steps.reading import every, filtered
-from functions.steps.step import Member
+from functions.steps.step import Member, StepError
 
 ENTRIES = 20
 """Entries that an ACL may have in each direction, the last ones that AWS adds included (VPC quotas; a default)."""
@@ -23,8 +23,10 @@ _LAST = 32_766
 """The highest number that a customer's entry may have (API reference, CreateNetworkAclEntry)."""
 
 
-class NoRoomError(Exception):
+class NoRoomError(StepError):
     """An ACL takes no further entries where they would count; the text says why."""
+
+    code = "NoRoom"
 
 
 @dataclass(frozen=True, slots=True)

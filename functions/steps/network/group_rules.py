@@ -20,7 +20,7 @@ from functions.clock import Clock
 from functions.incident.model import ItemOutcome, StepOutcome
 from functions.steps.network.access import Access, rule_of
 from functions.steps.reading import every
-from functions.steps.step import Member, try_call
+from functions.steps.step import Member, StepError, failed_item
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ _OUTWARD: dict[str, dict[str, Any]] = {
 }
 
 
-class GroupError(Exception):
+class GroupError(StepError):
     """No quarantine group can be trusted or made; the text says why. ``transient``: a later try may do better."""
 
     code = "GroupNotTrusted"
@@ -76,8 +76,17 @@ def once_visible(clock: Clock, call: Callable[[], T]) -> T:
 
 def try_call_on_group(member: Member, what: str, call: Callable[[], object]) -> ItemOutcome:
     """Make such a call and tell how it ended. A group that isn't there is worth another try: then one is made."""
-    item = try_call(what, lambda: once_visible(member.clock, call))
-    return replace(item, transient=True) if item.error in NOT_VISIBLE else item
+    for pause in (*_PAUSES_SECONDS, None):
+        try:
+            call()
+        except errors.AwsError as error:
+            if pause is None or errors.code(error) not in {*NOT_VISIBLE, _DENIED}:
+                item = failed_item(what, error)
+                return replace(item, transient=True) if item.error in NOT_VISIBLE else item
+            member.clock.sleep(pause)
+        else:
+            break
+    return ItemOutcome(what, StepOutcome.DONE)
 
 
 def outward_rules(member: Member, group: str, access: Access, *, fresh: bool) -> dict[str, str]:

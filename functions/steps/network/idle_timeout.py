@@ -9,8 +9,9 @@ Only interfaces of instances of the Nitro system can be told so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from functions.aws import errors
 from functions.aws.command import aws_command
@@ -20,8 +21,10 @@ from functions.steps import instance_type
 from functions.steps.host import Host, Interface, interfaces_of
 from functions.steps.instance_type import InstanceType
 from functions.steps.network import isolate
+from functions.steps.network.interface_groups import NAME as ISOLATE
+from functions.steps.network.isolate_return import not_as_it_was
 from functions.steps.reading import read_until
-from functions.steps.step import Section, Step, Task, conclude, failed_item, try_call
+from functions.steps.step import Step, Task, conclude, failed_item, try_call
 
 NAME = "idle_timeout"
 READING_ITEM = "reading back"
@@ -35,20 +38,34 @@ GRANTS = (*isolate.CHANGES, *instance_type.GRANTS, *reads("ec2:DescribeNetworkIn
 RELEASE_GRANTS = isolate.CHANGES
 
 
-def baseline(host: Host, observed: Any) -> Section:
+class Section(TypedDict):
+    """What is configured on each interface, EC2's keys to seconds; None where nothing is."""
+
+    interfaces: dict[str, dict[str, int] | None]
+
+
+class Receipt(TypedDict, total=False):
+    """Interfaces whose time-outs were shortened, or may have been."""
+
+    changed: list[str]
+
+
+TimeoutTask = Task[None, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def baseline(host: Host, _observation: Future[None]) -> Section:
     """Keep what is configured on every interface; None where nothing is."""
-    del observed
     return {"interfaces": _tracking(host.interfaces)}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[None], section: Section) -> tuple[str, Section] | None:
     """Keep the same of interfaces that were attached after the baseline was taken."""
-    del observed
     new = [each for each in host.interfaces if each.id not in section["interfaces"]]
     return (new[0].id, {"interfaces": _tracking(new)}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: TimeoutTask) -> tuple[PlannedCall, ...]:
     """Return a call for each interface that takes changes."""
     return tuple(
         PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", _parameters(each.id, SHORTEST))
@@ -57,28 +74,28 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def warning(task: Task) -> str | None:
+def warning(_task: TimeoutTask) -> str | None:
     """Say what is not read before it acts."""
-    del task
     return "will be skipped where the host's type is not of the Nitro system"
 
 
-def prepare(task: Task) -> InstanceType | Exception:
-    """Ask whether the host's type can do it."""
-    return instance_type.read(task.member, task.host)
+def prepare(task: TimeoutTask) -> Future[InstanceType]:
+    """Ask whether the host's type can do it; where that can't be read, EC2 decides."""
+    return instance_type.reading(task.member, task.host)
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
-    """Shorten the time-outs of every interface, all at once. Where the type isn't known EC2 is left to say no."""
-    if isinstance(prepared, InstanceType) and not prepared.nitro:
-        reason = f"{prepared.name} is not of the Nitro system, whose interfaces alone can be told when to forget"
+def apply(task: TimeoutTask, prepared: Future[InstanceType]) -> Result:
+    """Shorten the time-outs of every interface, all at once. Where the type isn't known, EC2 refuses or not."""
+    reason = _obstacle(prepared)
+    if reason:
         return conclude(NAME, [ItemOutcome(TYPE_ITEM, StepOutcome.SKIPPED, reason)], {})
     items = task.member.pool.all([partial(_shorten, task, each) for each in task.host.interfaces])
     changed = [item.what for item in items if item.outcome is StepOutcome.DONE or item.transient]
-    return conclude(NAME, items, {"changed": changed}, nothing="the host has no interface")
+    receipt: Receipt = {"changed": changed}
+    return conclude(NAME, items, receipt, nothing="the host has no interface")
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: TimeoutTask, result: Result) -> Result:
     """Read the interfaces back."""
     done = [item.what for item in result.items if item.outcome is StepOutcome.DONE]
     if not done:
@@ -100,9 +117,11 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return conclude(NAME, items, result.receipt)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Give each interface its own time-outs back, where it still has the ones that were set."""
-    del result  # what has the shortest time-outs of all three kinds, and had others, has them from here
+def revert(task: TimeoutTask, _result: Result, now: Host) -> tuple[RestoredItem, ...]:
+    """Give each interface its own time-outs back, where it still has the ones that were set.
+
+    An interface that has the shortest time-outs of all three kinds, and had others before, has them from this step.
+    """
     attached = {each.id: each for each in now.interfaces}
     work = [
         partial(_put_back, task, interface, before, attached.get(interface))
@@ -111,7 +130,18 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     return tuple(task.member.pool.all(work))
 
 
-def _tracking(interfaces: Iterable[Interface]) -> dict[str, Mapping[str, int] | None]:
+def _obstacle(prepared: Future[InstanceType]) -> str:
+    """Return why the host's type takes no time-outs; empty where it does, and where the type can't be read."""
+    try:
+        found = prepared.result()
+    except (instance_type.UnknownTypeError, *errors.AwsError):
+        return ""
+    if found.nitro:
+        return ""
+    return f"{found.name} is not of the Nitro system, whose interfaces alone can be told when to forget"
+
+
+def _tracking(interfaces: Iterable[Interface]) -> dict[str, dict[str, int] | None]:
     return {each.id: dict(each.tracking) if each.tracking else None for each in interfaces}
 
 
@@ -119,7 +149,7 @@ def _parameters(interface: str, tracking: Mapping[str, int]) -> dict[str, Any]:
     return {"NetworkInterfaceId": interface, "ConnectionTrackingSpecification": dict(tracking)}
 
 
-def _shorten(task: Task, interface: Interface) -> ItemOutcome:
+def _shorten(task: TimeoutTask, interface: Interface) -> ItemOutcome:
     if interface.managed_by is not None:
         reason = f"managed by {interface.managed_by}, which lets nobody else change it"
         return ItemOutcome(interface.id, StepOutcome.SKIPPED, reason)
@@ -130,7 +160,9 @@ def _shorten(task: Task, interface: Interface) -> ItemOutcome:
     return try_call(interface.id, lambda: ec2.modify_network_interface_attribute(**parameters))
 
 
-def _put_back(task: Task, interface: str, before: Mapping[str, int] | None, now: Interface | None) -> RestoredItem:
+def _put_back(
+    task: TimeoutTask, interface: str, before: Mapping[str, int] | None, now: Interface | None
+) -> RestoredItem:
     what = f"connection tracking of {interface}"
     wanted = {**DEFAULTS, **(before or {})}
     parameters = _parameters(interface, wanted)
@@ -155,10 +187,11 @@ def _put_back(task: Task, interface: str, before: Mapping[str, int] | None, now:
 
 STEP = Step(
     name=NAME,
-    within=isolate.NAME,
+    within=ISOLATE,
     on=lambda options: bool(options.get("idle_timeout")),
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("ec2",),
     baseline=baseline,
     plan=plan,
     warning=warning,
@@ -167,4 +200,5 @@ STEP = Step(
     verify=verify,
     revert=revert,
     extend_baseline=extend_baseline,
+    unfit=not_as_it_was,
 )

@@ -7,30 +7,55 @@ all at once. Only a group that is proven to let nothing out is put on; a failure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from functions.aws import errors
-from functions.aws.command import aws_command
 from functions.grants import ONE_INSTANCE, Conditions, Grant, reads
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.incident.model import ItemOutcome, PlannedCall, StepOutcome
 from functions.names import INCIDENT_PATTERN, STATUS_TAG, STATUS_VALUE
 from functions.steps.host import Host, Interface, interfaces_of
 from functions.steps.network import quarantine_group
 from functions.steps.network.access import rules_of
-from functions.steps.network.group_rules import ACCESS_ITEM, NOT_VISIBLE, GroupError, try_call_on_group
-from functions.steps.network.quarantine_group import GROUP_ITEM, RECORD_ITEM, GroupToPutOn
-from functions.steps.reading import filtered, read_until
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_item
+from functions.steps.network.group_rules import ACCESS_ITEM, GroupError, try_call_on_group
+from functions.steps.network.interface_groups import NAME, IsolateTask, Receipt, Result, Section, groups_of, swap
+from functions.steps.network.isolate_return import not_as_it_was, revert
+from functions.steps.network.quarantine_group import GROUP_ITEM, RECORD_ITEM, GroupToPutOn, Recorded
+from functions.steps.reading import read_until
+from functions.steps.risk import CONNECTIONS, PUBLIC_ADDRESS, Aftermath, Channel, Risk
+from functions.steps.step import Isolation, ItemError, Step, conclude, failed_item
 
-NAME = "isolate"
 HOST_ITEM = "the host"
-RESTORED_UNKNOWN = "attached with the quarantine group on, so what it should wear is not known"
-STAYS_QUARANTINED = "so it stays quarantined"
 READING_ITEM = "reading back"
 SCALING_SECONDS = 10.0
 """How long the swap waits for the scaling group to have let the host go: no answer of another service opens a host."""
+
+NETWORK = Risk(
+    "network", "none of the host's interfaces is isolated: each wears the groups that it had", on_network=True
+)
+DNS = Risk(
+    "dns",
+    "security groups never filter the VPC's DNS resolver, so data can still leave by DNS queries",
+    channel=Channel(re.compile("Trojan:EC2/DNSDataExfiltration"), "DNS, is not cut by groups"),
+)
+METADATA = Risk(
+    "instance-metadata",
+    "security groups never filter the metadata service, so the host still gets its credentials",
+)
+INTERFACES = Risk("interfaces", "an interface of the host does not wear the quarantine group", on_network=True)
+MANAGED = Risk(
+    "managed-interfaces",
+    "an interface that an AWS service manages kept its groups, since nobody else may change them",
+    on_network=True,
+)
+BRANCHES = Risk(
+    "branch-interfaces",
+    "interfaces of pods or tasks hang on the host's trunk interface and keep groups of their own",
+)
+
 _NOT_INTERFACES = frozenset({ACCESS_ITEM, GROUP_ITEM, HOST_ITEM, READING_ITEM, RECORD_ITEM})
 
 _SWAP = "ec2:ModifyNetworkInterfaceAttribute"
@@ -88,64 +113,52 @@ RELEASE_GRANTS = (
 )
 
 
-def observe(member: Member) -> Any:
-    """Read the recorded quarantine groups, their rules and who wears them, or return the error that this raised."""
-    try:
-        return quarantine_group.read_recorded(member)
-    except errors.AwsError as error:
-        return error
-
-
-def baseline(host: Host, observed: Any) -> Section:
+def baseline(host: Host, _observation: Future[Recorded]) -> Section:
     """Keep the groups of every interface, in their order."""
-    del observed
-    return {"interfaces": _groups(host.interfaces), "vpc": host.vpc}
+    return {"interfaces": groups_of(host.interfaces), "vpc": host.vpc}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[Recorded], section: Section) -> tuple[str, Section] | None:
     """Keep the groups of interfaces that were attached after the baseline was taken."""
-    del observed
     new = [each for each in host.interfaces if each.id not in section["interfaces"]]
-    return (new[0].id, {"interfaces": _groups(new)}) if new else None
+    return (new[0].id, {"interfaces": groups_of(new)}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: IsolateTask) -> tuple[PlannedCall, ...]:
     """Return the calls: the group, if it must be made, then the swaps."""
     group = quarantine_group.trusted(task)
     making = () if group else quarantine_group.planned(task)
     swaps = tuple(
-        PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", _swap(each.id, [group or quarantine_group.NEW_GROUP]))
+        PlannedCall(NAME, "ModifyNetworkInterfaceAttribute", swap(each.id, [group or quarantine_group.NEW_GROUP]))
         for each in task.host.interfaces
         if _obstacle(task, each) is None
     )
     return (*making, *swaps)
 
 
-def prepare(task: Task) -> GroupToPutOn | ItemOutcome:
-    """Find or make the group; a failure becomes the item that the step ends with."""
+def prepare(task: IsolateTask) -> GroupToPutOn:
+    """Find or make the group. Raises ItemError, with the item that the step then ends with."""
     try:
         return quarantine_group.ensure(task)
     except GroupError as error:
         code = errors.code(error.__cause__) if error.__cause__ else error.code
-        return ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, str(error), code, error.transient)
+        failed = ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, str(error), code, error.transient)
+        raise ItemError(failed) from error
     except errors.AwsError as error:
-        return failed_item(GROUP_ITEM, error)
+        raise ItemError(failed_item(GROUP_ITEM, error)) from error
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: IsolateTask, prepared: GroupToPutOn) -> Result:
     """Swap every interface at once; each has an outcome of its own."""
-    if isinstance(prepared, ItemOutcome):
-        return conclude(NAME, [prepared], {"group": None, "swapped": [], "verified": []})
     group = prepared.group
     items = task.member.pool.all([_swapper(task, each, group) for each in task.host.interfaces])
     swapped = [item.what for item in items if item.outcome is StepOutcome.DONE]
-    receipt = {"group": group, "swapped": swapped, "verified": []}
+    receipt: Receipt = {"group": group, "swapped": swapped, "verified": []}
     items.extend(prepared.gaps)
-    nothing = "the host has no interface"
-    return conclude(NAME, items, receipt, nothing=nothing)
+    return conclude(NAME, items, receipt, nothing="the host has no interface")
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: IsolateTask, result: Result) -> Result:
     """Read all interfaces of the host back, and the group: each wears the group alone, the group has its rules alone.
 
     An interface that was attached meanwhile fails an item of its own. A new group that is right is recorded now.
@@ -166,48 +179,43 @@ def verify(task: Task, result: StepResult) -> StepResult:
         recorded = quarantine_group.record(task, group)
         items.extend([recorded] if recorded.outcome is not StepOutcome.DONE else [])
     verified = [each.id for each in interfaces if each.groups == (group,)]
-    return conclude(NAME, items, {**result.receipt, "verified": verified})
+    receipt: Receipt = {**result.receipt, "verified": verified}
+    return conclude(NAME, items, receipt)
 
 
-def unisolated(result: StepResult) -> set[str]:
-    """Return the interfaces that the result says are not isolated."""
+def isolation(result: Result) -> Isolation:
+    """Return which interfaces are off the network, and which the result says are not."""
     failed = {item.what for item in result.items if item.outcome is StepOutcome.FAILED}
-    return failed - _NOT_INTERFACES - {str(result.receipt.get("group"))}
+    return Isolation(
+        swapped=frozenset(result.receipt.get("swapped", [])),
+        verified=frozenset(result.receipt.get("verified", [])),
+        failed=frozenset(failed - _NOT_INTERFACES - {str(result.receipt.get("group"))}),
+    )
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Put each interface's own groups back, if it wears a quarantine group of ours alone; the primary interface last.
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name what is left of the host's ways by network, even once it wears the quarantine group.
 
-    Which groups are ours the hub noted before anything wore them, whatever became of the attempt that put one on.
+    Connections are tracked per path: they live on over every path, whatever groups the host wears, unless another step
+    ends them.
     """
-    ours = {str(result.receipt.get("group")), *task.member.groups.values(), *task.member.made}
-    attached = {each.id: each for each in now.interfaces}
-    primary = {each.id for each in now.interfaces if each.device_index == 0}
-    items: list[RestoredItem] = []
-    for last in (False, True):
-        work = [
-            partial(_put_back, task, interface, list(before), ours, attached.get(interface))
-            for interface, before in task.section["interfaces"].items()
-            if (interface in primary) is last
-        ]
-        items.extend(task.member.pool.all(work))
-    return tuple(items)
+    host, found = aftermath.host, isolation(aftermath.result) if aftermath.result is not None else Isolation()
+    yield from (CONNECTIONS, DNS, METADATA)
+    if any(each.public for each in host.interfaces):
+        yield PUBLIC_ADDRESS
+    managed = {each.id for each in host.interfaces if each.managed_by or host.managed_by}
+    if managed - found.verified:
+        yield MANAGED
+    if any(each.kind in ("trunk", "branch") for each in host.interfaces):
+        yield BRANCHES
+    own = {each.id for each in host.interfaces} - managed
+    if not found.swapped:
+        yield NETWORK
+    elif own - found.verified or found.failed - managed:
+        yield INTERFACES  # another try may isolate these; those that a service manages it can't
 
 
-def not_as_it_was(item: RestoredItem) -> bool:
-    """Tell whether an item of a release leaves an interface quarantined, for now or until somebody does something."""
-    return not item.restored and (item.retry or item.reason.endswith(STAYS_QUARANTINED))
-
-
-def _swap(interface: str, groups: list[str]) -> dict[str, Any]:
-    return {"NetworkInterfaceId": interface, "Groups": groups}
-
-
-def _groups(interfaces: Iterable[Interface]) -> dict[str, list[str]]:
-    return {each.id: list(each.groups) for each in interfaces}
-
-
-def _obstacle(task: Task, interface: Interface) -> ItemOutcome | None:
+def _obstacle(task: IsolateTask, interface: Interface) -> ItemOutcome | None:
     """Return why an interface is not swapped, or None."""
     if interface.managed_by is not None:
         reason = f"managed by {interface.managed_by}, which lets nobody else change it"
@@ -221,36 +229,32 @@ def _obstacle(task: Task, interface: Interface) -> ItemOutcome | None:
     return None
 
 
-def _swapper(task: Task, interface: Interface, group: str) -> Callable[[], ItemOutcome]:
-    def swap() -> ItemOutcome:
-        obstacle = _obstacle(task, interface)
-        if obstacle is not None:
-            return obstacle
-        if interface.groups == (group,):
-            return ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
-        ec2, parameters = task.member.ec2, _swap(interface.id, [group])
-        return try_call_on_group(
-            task.member, interface.id, lambda: ec2.modify_network_interface_attribute(**parameters)
-        )
-
-    return swap
+def _swapper(task: IsolateTask, interface: Interface, group: str) -> Callable[[], ItemOutcome]:
+    """Return the work that isolates one interface, or that says why it does not."""
+    obstacle = _obstacle(task, interface)
+    if obstacle is not None:
+        return lambda: obstacle
+    if interface.groups == (group,):
+        return lambda: ItemOutcome(interface.id, StepOutcome.DONE, "wears the quarantine group already")
+    change = partial(task.member.ec2.modify_network_interface_attribute, **swap(interface.id, [group]))
+    return partial(try_call_on_group, task.member, interface.id, change)
 
 
-def _read_back(task: Task, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
+def _read_back(task: IsolateTask, group: str) -> tuple[list[Interface], Mapping[str, Any] | None]:
     pool, ec2 = task.member.pool, task.member.ec2
     interfaces = pool.start(partial(interfaces_of, ec2, task.host.id))
     found = pool.start(partial(quarantine_group.read, task, group))
     return interfaces.result(), found.result()
 
 
-def _so(task: Task, result: StepResult, seen: tuple[list[Interface], Mapping[str, Any] | None]) -> bool:
+def _so(task: IsolateTask, result: Result, seen: tuple[list[Interface], Mapping[str, Any] | None]) -> bool:
     """Tell whether what was read back shows everything that was done."""
     interfaces, found = seen
     items = [*_checked(result, str(result.receipt["group"]), interfaces), *_checked_group(task, result, found)]
     return not any(item.error in {"NotInEffect", "GroupNotTrusted"} or item.what == RECORD_ITEM for item in items)
 
 
-def _checked(result: StepResult, group: str, interfaces: Iterable[Interface]) -> list[ItemOutcome]:
+def _checked(result: Result, group: str, interfaces: Iterable[Interface]) -> list[ItemOutcome]:
     """Return the items after reading back; what failed before stays as it was told then."""
     worn = {each.id: each for each in interfaces}
     items = []
@@ -273,7 +277,7 @@ def _checked(result: StepResult, group: str, interfaces: Iterable[Interface]) ->
     return items
 
 
-def _checked_group(task: Task, result: StepResult, found: Mapping[str, Any] | None) -> list[ItemOutcome]:
+def _checked_group(task: IsolateTask, result: Result, found: Mapping[str, Any] | None) -> list[ItemOutcome]:
     if found is None:
         return [_not_trusted("the quarantine group is gone")]
     if quarantine_group.as_it_should_be(task, found):
@@ -291,55 +295,12 @@ def _not_trusted(reason: str) -> ItemOutcome:
     return ItemOutcome(GROUP_ITEM, StepOutcome.FAILED, reason, "GroupNotTrusted", transient=True)
 
 
-def _put_back(task: Task, interface: str, before: list[str], ours: set[str], now: Interface | None) -> RestoredItem:
-    what, command = f"groups of {interface}", _command(task, interface, before)
-    if before and ours.issuperset(before):
-        return RestoredItem(NAME, what, restored=False, reason=RESTORED_UNKNOWN)
-    if now is None:
-        return RestoredItem(NAME, what, restored=False, reason="no longer attached to this host", command=command)
-    if list(now.groups) == before:
-        return RestoredItem(NAME, what, restored=True, reason="found as they were")
-    if len(now.groups) != 1 or now.groups[0] not in ours:
-        reason = f"found with {', '.join(now.groups)}, which is not what was set"
-        return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
-    try:
-        task.member.ec2.modify_network_interface_attribute(**_swap(interface, before))
-    except errors.AwsError as error:
-        if errors.code(error) in NOT_VISIBLE:
-            return _put_back_the_rest(task, interface, before)
-        return RestoredItem(NAME, what, restored=False, reason=errors.message(error), retry=True, command=command)
-    return RestoredItem(NAME, what, restored=True)
-
-
-def _put_back_the_rest(task: Task, interface: str, before: list[str]) -> RestoredItem:
-    """Put those groups back that still exist: with fewer groups a host is more closed than it was, never more open."""
-    ec2, pool = task.member.ec2, task.member.pool
-    what, command = f"groups of {interface}", _command(task, interface, before)
-    try:
-        found = filtered(pool, ec2.describe_security_groups, "SecurityGroups", "group-id", before)
-        there = {each["GroupId"] for each in found}
-        left = [group for group in before if group in there]
-        if left:
-            ec2.modify_network_interface_attribute(**_swap(interface, left))
-    except errors.AwsError as error:
-        reason = f"a group is gone, and what is left could not be put back: {errors.message(error)}"
-        return RestoredItem(NAME, what, restored=False, reason=reason, retry=True, command=command)
-    gone = ", ".join(group for group in before if group not in there)
-    rest = f"{', '.join(left)} put back without it" if left else STAYS_QUARANTINED
-    reason = f"{gone} no longer exists (make another, and name that in the command), {rest}"
-    return RestoredItem(NAME, what, restored=False, reason=reason, command=command)
-
-
-def _command(task: Task, interface: str, groups: list[str]) -> str:
-    region = task.member.target.region
-    return aws_command("ec2", "ModifyNetworkInterfaceAttribute", _swap(interface, groups), region)
-
-
 STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
+    services=("ec2",),
+    observe=quarantine_group.read_recorded,
     baseline=baseline,
     plan=plan,
     prepare=prepare,
@@ -349,4 +310,8 @@ STEP = Step(
     extend_baseline=extend_baseline,
     after=("scaling",),
     wait_seconds=SCALING_SECONDS,
+    risks=(NETWORK, CONNECTIONS, PUBLIC_ADDRESS, DNS, METADATA, MANAGED, BRANCHES, INTERFACES),
+    unfit=not_as_it_was,
+    leaves=leaves,
+    isolation=isolation,
 )

@@ -12,10 +12,10 @@ its subnets, an entry would cut them off as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from functions.aws import errors
 from functions.aws.command import aws_command
@@ -23,12 +23,13 @@ from functions.grants import Grant, reads
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.incident.shared_resources import ResourceBusyError
 from functions.steps.host import Host
-from functions.steps.network import acl_entries, isolate
-from functions.steps.network.access import Access
+from functions.steps.network import acl_entries, interface_groups, vpc_network
 from functions.steps.network.acl_entries import Acl, NoRoomError
-from functions.steps.reading import every, read_until
+from functions.steps.network.vpc_network import VpcNetwork, past_other_subnets, refusal
+from functions.steps.reading import read_until
+from functions.steps.risk import CONNECTIONS, Aftermath, Risk
 from functions.steps.shared import not_acquired, release_shared
-from functions.steps.step import Section, Step, Task, UnobservedError, conclude, failed_item, try_call
+from functions.steps.step import Step, Task, conclude, failed_item, try_call
 
 NAME = "network_acl"
 REFUSED = "network ACLs"
@@ -46,66 +47,63 @@ RELEASE_GRANTS = (
     Grant("ec2:DeleteNetworkAclEntry", "network-acl", _WHY),
 )
 
-
-@dataclass(frozen=True, slots=True)
-class VpcNetwork:
-    """The host's VPC. ``attached``: whether a transit gateway is."""
-
-    owner: str
-    cidrs: tuple[str, ...]
-    acls: tuple[Acl, ...]
-    attached: bool
+SUBNET = Risk(
+    "subnet-connections",
+    "network ACLs act at the subnet's edge alone: open connections to neighbours, endpoints and NAT gateways in the "
+    "host's own subnet live on, and those over peering, VPN and Direct Connect may",
+)
 
 
-def observe_with_host(task: Task) -> VpcNetwork | Exception:
+class Section(TypedDict):
+    """By ACL and address, with a blank between them: the numbers of entries that denied it before."""
+
+    before: dict[str, list[int]]
+
+
+class Receipt(TypedDict, total=False):
+    """By ACL and address, the number of this incident's entries."""
+
+    numbers: dict[str, dict[str, int]]
+
+
+AclTask = Task[VpcNetwork, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def observe_with_host(task: AclTask) -> VpcNetwork:
     """Read the VPC, its ACLs, and whether a transit gateway is attached to it, all at once."""
-    member, vpc = task.member, str(task.host.vpc)
-    filters = [{"Name": "vpc-id", "Values": [vpc]}]
-    ec2, pool = member.ec2, member.pool
-    reading = pool.start(partial(acl_entries.read, member, vpc))
-    asking = pool.start(
-        partial(
-            every,
-            ec2.describe_transit_gateway_vpc_attachments,
-            "TransitGatewayVpcAttachments",
-            Filters=[*filters, {"Name": "state", "Values": ["available", "modifying", "pending"]}],
-        )
-    )
+    return vpc_network.read(task.member, str(task.host.vpc))
+
+
+def baseline(host: Host, observation: Future[VpcNetwork]) -> Section:
+    """Keep, for each ACL and address, the numbers of entries that deny it already: those are not ours.
+
+    Of a VPC that may not be read nothing is kept, and nothing is changed in it.
+    """
     try:
-        vpcs = every(ec2.describe_vpcs, "Vpcs", Filters=filters)
-        acls, attachments = reading.result(), asking.result()
+        network = observation.result()
     except errors.AwsError as error:
-        return error
-    found: Mapping[str, Any] = vpcs[0] if vpcs else {}
-    blocks = [each["CidrBlock"] for each in found.get("CidrBlockAssociationSet", [])]
-    blocks += [each["Ipv6CidrBlock"] for each in found.get("Ipv6CidrBlockAssociationSet", [])]
-    return VpcNetwork(found.get("OwnerId", ""), tuple(blocks), tuple(acls), attached=bool(attachments))
-
-
-def baseline(host: Host, observed: Any) -> Section:
-    """Keep, for each ACL and address, the numbers of entries that deny it already: those are not ours."""
-    if isinstance(observed, Exception):
-        if errors.transient(observed):
-            raise UnobservedError(observed)
+        if errors.transient(error):
+            raise
         return {"before": {}}
     cidrs = acl_entries.addresses_of(host)
     return {
         "before": {
             f"{acl.id} {cidr}": sorted({entry.number for entry in acl.entries if entry.denies(cidr)})
-            for acl in observed.acls
+            for acl in network.acls
             for cidr in cidrs
         }
     }
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, observation: Future[VpcNetwork], section: Section) -> tuple[str, Section] | None:
     """Keep the same for addresses and ACLs that came after the baseline was taken."""
-    now: Mapping[str, Any] = baseline(host, observed)["before"]
+    now = baseline(host, observation)["before"]
     new = {pair: numbers for pair, numbers in now.items() if pair not in section["before"]}
     return (next(iter(new)), {"before": new}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: AclTask) -> tuple[PlannedCall, ...]:
     """Return a call for each address and direction, of an ACL that is still to be read."""
     return tuple(
         PlannedCall(NAME, "CreateNetworkAclEntry", acl_entries.parameters(ANY_ACL, number, cidr, egress=egress))
@@ -114,53 +112,39 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def warning(task: Task) -> str | None:
+def warning(_task: AclTask) -> str | None:
     """Say what is not read before it acts."""
-    del task
     return (
         "will be refused where the VPC is another account's, or where investigators may come from inside it or "
         "through a transit gateway; an ACL without room is left out"
     )
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: AclTask, _prepared: None) -> Result:
     """Deny the host's addresses in every ACL, or say why that is refused.
 
     An address of the baseline that the host no longer has may be another's by now: it is named and not denied.
     """
-    if isinstance(prepared, Exception):
-        return conclude(NAME, [failed_item(REFUSED, prepared)], {})
-    why = refusal(task, prepared)
+    try:
+        network = task.observed
+    except errors.AwsError as error:
+        return conclude(NAME, [failed_item(REFUSED, error)], Receipt())
+    why = refusal(task, network)
     if why is not None:
-        return conclude(NAME, [ItemOutcome(REFUSED, StepOutcome.SKIPPED, f"refused: {why}")], {})
+        return conclude(NAME, [ItemOutcome(REFUSED, StepOutcome.SKIPPED, f"refused: {why}")], Receipt())
     pool = task.member.pool
-    acquired = pool.lanes([partial(_acquire_numbers, task, acl) for acl in prepared.acls])
+    acquired = pool.lanes([partial(_acquire_numbers, task, acl) for acl in network.acls])
     shares = {
-        acl: share for acl, share in zip(prepared.acls, acquired, strict=True) if not isinstance(share, ItemOutcome)
+        acl: share for acl, share in zip(network.acls, acquired, strict=True) if not isinstance(share, ItemOutcome)
     }
     refused = [item for item in acquired if isinstance(item, ItemOutcome)]
     made = pool.lanes([make for acl, share in shares.items() for make in _entries(task, acl, share)])
-    numbers = {acl.id: share for acl, share in shares.items() if share}
+    receipt: Receipt = {"numbers": {acl.id: share for acl, share in shares.items() if share}}
     nothing = "no network ACL serves a subnet of the host's VPC"
-    return conclude(NAME, [*refused, *made, *_moved(task)], {"numbers": numbers}, nothing=nothing)
+    return conclude(NAME, [*refused, *made, *_moved(task)], receipt, nothing=nothing)
 
 
-def refusal(task: Task, network: VpcNetwork) -> str | None:
-    """Return why nothing may be cut in this VPC, or None. Pure."""
-    account, access = task.member.target.account, Access.from_options(task.options)
-    if network.owner != account or any(acl.owner != account for acl in network.acls):
-        return f"{task.host.vpc} is shared by account {network.owner or 'another'}, whose network ACLs these are"
-    if access.security_groups or access.prefix_lists or access.ssm:
-        return "investigators come by security groups, prefix lists or SSM, so by which subnets is not known"
-    inside = acl_entries.overlapping(access.cidrs, network.cidrs)
-    if inside is not None:
-        return f"investigators come from {inside}, inside the VPC, and would be cut off as well"
-    if network.attached and access.cidrs:
-        return "investigators may come through the subnets of a transit gateway, and would be cut off as well"
-    return None
-
-
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: AclTask, result: Result) -> Result:
     """Read the ACLs back: each entry is there, in both directions, and says what it should."""
     numbers: Mapping[str, Mapping[str, int]] = result.receipt.get("numbers", {})
     done = {item.what for item in result.items if item.outcome is StepOutcome.DONE}
@@ -184,9 +168,11 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return conclude(NAME, [gone.get(item.what, item) for item in result.items], result.receipt)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Take each entry away that still is as it was made, and let go of the ACL's numbers."""
-    del result, now  # which numbers are this incident's the hub wrote down before the first entry was made
+def revert(task: AclTask, _result: Result, _now: Host) -> tuple[RestoredItem, ...]:
+    """Take each entry away that still is as it was made, and release the ACL's numbers.
+
+    Which numbers are this incident's the hub recorded before the first entry was made.
+    """
     if not task.section["before"]:
         return ()
     acls = list(dict.fromkeys(pair.partition(" ")[0] for pair in task.section["before"]))
@@ -194,6 +180,26 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     there = acl_entries.read_by_id(task.member, acls)
     work = [partial(_put_back, task, acl, there.get(acl)) for acl in acls]
     return tuple(item for items in task.member.pool.lanes(work) for item in items)
+
+
+def unfit(item: RestoredItem) -> bool:
+    """Tell whether an item of a release leaves the host denied for now."""
+    return not item.restored and item.retry
+
+
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the connections that no ACL ends: those within the host's own subnet."""
+    if aftermath.whole:
+        yield SUBNET
+
+
+def answers(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the connections that are tracked: only these denials end them, at the edges of the VPC's other subnets.
+
+    Shortened tracking does not end a connection with traffic on it, and without a public address other paths stay.
+    """
+    if aftermath.whole and not any(past_other_subnets(aftermath.host, each) for each in aftermath.host.interfaces):
+        yield CONNECTIONS
 
 
 class _NotAcquiredError(Exception):
@@ -204,22 +210,22 @@ def _what(acl: str, cidr: str, *, egress: bool) -> str:
     return f"{acl} {'to' if egress else 'from'} {cidr}"
 
 
-def _resource(task: Task, acl: str) -> str:
+def _resource(task: AclTask, acl: str) -> str:
     return f"acl#{task.member.target.region}#{acl}"
 
 
-def _cidrs(task: Task, acl: str) -> list[str]:
+def _cidrs(task: AclTask, acl: str) -> list[str]:
     """Return the addresses that the baseline has for one ACL."""
     return [pair.partition(" ")[2] for pair in task.section["before"] if pair.startswith(f"{acl} ")]
 
 
-def _still(task: Task, acl: str) -> list[str]:
+def _still(task: AclTask, acl: str) -> list[str]:
     """Return those of them that the host still has."""
     has = acl_entries.addresses_of(task.host)
     return [cidr for cidr in _cidrs(task, acl) if cidr in has]
 
 
-def _moved(task: Task) -> list[ItemOutcome]:
+def _moved(task: AclTask) -> list[ItemOutcome]:
     """Tell of the addresses that the host no longer has."""
     has = acl_entries.addresses_of(task.host)
     kept = dict.fromkeys(pair.partition(" ")[2] for pair in task.section["before"])
@@ -242,7 +248,7 @@ def _missing(acl: Acl | None, what: str, number: int, egress: bool) -> ItemOutco
     return ItemOutcome(what, StepOutcome.FAILED, "is not there when read back", "NotInEffect", transient=True)
 
 
-def _acquire_numbers(task: Task, acl: Acl) -> dict[str, int] | ItemOutcome:
+def _acquire_numbers(task: AclTask, acl: Acl) -> dict[str, int] | ItemOutcome:
     """Return the numbers of one ACL that are this incident's and no other's, by address; or why there are none."""
     member, choose = task.member, partial(acl.room, _still(task, acl.id))
     try:
@@ -250,13 +256,13 @@ def _acquire_numbers(task: Task, acl: Acl) -> dict[str, int] | ItemOutcome:
             member.target.account, _resource(task, acl.id), member.incident, {}, choose
         )
     except NoRoomError as error:
-        return ItemOutcome(acl.id, StepOutcome.FAILED, str(error), "NoRoom")
+        return ItemOutcome(acl.id, StepOutcome.FAILED, str(error), error.code)
     except (ResourceBusyError, *errors.AwsError) as error:
         return not_acquired(acl.id, error)
     return {cidr: int(number) for cidr, number in use.share.items()}
 
 
-def _entries(task: Task, acl: Acl, share: Mapping[str, int]) -> list[Callable[[], ItemOutcome]]:
+def _entries(task: AclTask, acl: Acl, share: Mapping[str, int]) -> list[Callable[[], ItemOutcome]]:
     """Return what makes each entry of one ACL."""
     return [
         partial(_make, task, acl, cidr, share.get(cidr), egress=egress)
@@ -265,7 +271,7 @@ def _entries(task: Task, acl: Acl, share: Mapping[str, int]) -> list[Callable[[]
     ]
 
 
-def _make(task: Task, acl: Acl, cidr: str, number: int | None, *, egress: bool) -> ItemOutcome:
+def _make(task: AclTask, acl: Acl, cidr: str, number: int | None, *, egress: bool) -> ItemOutcome:
     what = _what(acl.id, cidr, egress=egress)
     if number is None:
         return ItemOutcome(
@@ -279,7 +285,7 @@ def _make(task: Task, acl: Acl, cidr: str, number: int | None, *, egress: bool) 
     return ItemOutcome(what, StepOutcome.DONE) if item.error == _EXISTS else item
 
 
-def _put_back(task: Task, acl: str, now: Acl | None) -> list[RestoredItem]:
+def _put_back(task: AclTask, acl: str, now: Acl | None) -> list[RestoredItem]:
     member, resource = task.member, _resource(task, acl)
     try:
         share = member.shared_resources.acquire(
@@ -309,7 +315,7 @@ def _not_acquired(_: Mapping[str, Any]) -> None:
     raise _NotAcquiredError
 
 
-def _remove(task: Task, acl: Acl, cidr: str, number: int, *, egress: bool) -> RestoredItem | None:
+def _remove(task: AclTask, acl: Acl, cidr: str, number: int, *, egress: bool) -> RestoredItem | None:
     """Delete one entry, if it is ours; None where there is none."""
     found = acl.entry(number, egress=egress)
     if found is None:
@@ -330,10 +336,11 @@ def _remove(task: Task, acl: Acl, cidr: str, number: int, *, egress: bool) -> Re
 
 STEP = Step(
     name=NAME,
-    within=isolate.NAME,
+    within=interface_groups.NAME,
     on=lambda options: bool(options.get("network_acl")),
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("ec2",),
     observe_with_host=observe_with_host,
     baseline=baseline,
     plan=plan,
@@ -342,4 +349,9 @@ STEP = Step(
     verify=verify,
     revert=revert,
     extend_baseline=extend_baseline,
+    risks=(SUBNET, CONNECTIONS),
+    outlives_host=True,
+    unfit=unfit,
+    leaves=leaves,
+    answers=answers,
 )

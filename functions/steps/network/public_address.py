@@ -7,18 +7,21 @@ that EC2 assigned by itself is another thing: it goes when the host is stopped, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from functions.aws import errors
 from functions.aws.command import aws_command
 from functions.grants import ONE_INSTANCE, Grant, reads
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
 from functions.steps.host import Host, Interface, PublicAddress, interfaces_of
-from functions.steps.network import isolate
+from functions.steps.network.interface_groups import NAME as ISOLATE
+from functions.steps.network.isolate_return import not_as_it_was
 from functions.steps.reading import filtered, read_until
-from functions.steps.step import Section, Step, Task, conclude, failed_item, try_call
+from functions.steps.risk import PUBLIC_ADDRESS, Aftermath, Risk
+from functions.steps.step import Step, Task, conclude, failed_item, try_call
 
 NAME = "public_address"
 READING_ITEM = "reading back"
@@ -44,20 +47,42 @@ RELEASE_GRANTS = (
 )
 
 
-def baseline(host: Host, observed: Any) -> Section:
+class ElasticAddress(TypedDict):
+    """Where an Elastic IP address was: interface, and the private address that it stands for there."""
+
+    interface: str
+    allocation: str
+    private: str
+
+
+class Section(TypedDict):
+    """Every Elastic IP address of the host, by the address."""
+
+    elastic: dict[str, ElasticAddress]
+
+
+class Receipt(TypedDict, total=False):
+    """The addresses that were taken off."""
+
+    disassociated: list[str]
+
+
+AddressTask = Task[None, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def baseline(host: Host, _observation: Future[None]) -> Section:
     """Keep every Elastic IP address: interface, allocation, and the private address that it stands for."""
-    del observed
     return {"elastic": _elastic(host.interfaces)}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(host: Host, _observation: Future[None], section: Section) -> tuple[str, Section] | None:
     """Keep those that came to the host after the baseline was taken."""
-    del observed
     new = {name: each for name, each in _elastic(host.interfaces).items() if name not in section["elastic"]}
     return (next(iter(new)), {"elastic": new}) if new else None
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: AddressTask) -> tuple[PlannedCall, ...]:
     """Return a call for each address."""
     return tuple(
         PlannedCall(NAME, "DisassociateAddress", {"AssociationId": each.association})
@@ -66,22 +91,21 @@ def plan(task: Task) -> tuple[PlannedCall, ...]:
     )
 
 
-def warning(task: Task) -> str | None:
+def warning(task: AddressTask) -> str | None:
     """Say which addresses the host loses."""
     lost = [each.address for _, each in _public(task.host.interfaces) if each.allocation is not None]
     return f"takes {', '.join(lost)} off the host" if lost else None
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: AddressTask, _prepared: None) -> Result:
     """Take each off, all at once; name those that can't be."""
-    del prepared
     found = list(_public(task.host.interfaces))
     items = task.member.pool.all([partial(_take_off, task, interface, each) for interface, each in found])
     taken = [item.what for item in items if item.outcome is StepOutcome.DONE]
     return conclude(NAME, items, {"disassociated": taken}, nothing=NOTHING)
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: AddressTask, result: Result) -> Result:
     """Read the interfaces back: what was taken off is gone, and EC2 assigned no other address in its place."""
     taken = set(result.receipt.get("disassociated", []))
     if not taken:
@@ -106,10 +130,9 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return conclude(NAME, items, result.receipt)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
-    """Give each interface its Elastic IP address back, if nobody else has it now."""
-    del result
-    elastic: Mapping[str, Mapping[str, str]] = task.section["elastic"]
+def revert(task: AddressTask, _result: Result, now: Host) -> tuple[RestoredItem, ...]:
+    """Give each interface its Elastic IP address back, if nothing else has it now."""
+    elastic = task.section["elastic"]
     if not elastic:
         return ()
     on_host = {each.allocation: interface.id for interface, each in _public(now.interfaces)}
@@ -121,11 +144,27 @@ def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...
     return tuple(_put_back(task, address, each, on_host, there, attached) for address, each in sorted(elastic.items()))
 
 
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the risk where the step failed: EC2 may have assigned another address in place of one that went."""
+    if aftermath.result is not None and aftermath.result.outcome is StepOutcome.FAILED:
+        yield PUBLIC_ADDRESS
+
+
+def answers(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Answer it where every public address of the host was taken off."""
+    result = aftermath.result
+    if result is None or result.outcome is StepOutcome.FAILED:
+        return
+    taken = result.receipt.get("disassociated", [])
+    if all(each.address in taken for _, each in _public(aftermath.host.interfaces)):
+        yield PUBLIC_ADDRESS
+
+
 def _public(interfaces: Iterable[Interface]) -> Iterable[tuple[Interface, PublicAddress]]:
     return ((interface, each) for interface in interfaces for each in interface.public)
 
 
-def _elastic(interfaces: Iterable[Interface]) -> dict[str, dict[str, str]]:
+def _elastic(interfaces: Iterable[Interface]) -> dict[str, ElasticAddress]:
     return {
         each.address: {"interface": interface.id, "allocation": each.allocation, "private": each.private}
         for interface, each in _public(interfaces)
@@ -133,7 +172,7 @@ def _elastic(interfaces: Iterable[Interface]) -> dict[str, dict[str, str]]:
     }
 
 
-def _take_off(task: Task, interface: Interface, address: PublicAddress) -> ItemOutcome:
+def _take_off(task: AddressTask, interface: Interface, address: PublicAddress) -> ItemOutcome:
     if address.allocation is None or address.association is None:
         reason = "EC2 assigned it and takes it away only when the host is stopped"
         return ItemOutcome(address.address, StepOutcome.SKIPPED, reason)
@@ -156,9 +195,9 @@ def _unknown(address: PublicAddress) -> ItemOutcome:
 
 
 def _put_back(
-    task: Task,
+    task: AddressTask,
     address: str,
-    before: Mapping[str, str],
+    before: ElasticAddress,
     on_host: Mapping[str | None, str],
     there: Mapping[str, Mapping[str, Any]],
     attached: set[str],
@@ -191,10 +230,11 @@ def _put_back(
 
 STEP = Step(
     name=NAME,
-    within=isolate.NAME,
+    within=ISOLATE,
     on=lambda options: options.get("public_address") == "disassociate",
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
+    services=("ec2",),
     baseline=baseline,
     plan=plan,
     warning=warning,
@@ -202,4 +242,9 @@ STEP = Step(
     verify=verify,
     revert=revert,
     extend_baseline=extend_baseline,
+    risks=(PUBLIC_ADDRESS,),
+    outlives_host=True,
+    unfit=not_as_it_was,
+    leaves=leaves,
+    answers=answers,
 )

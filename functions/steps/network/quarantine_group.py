@@ -10,6 +10,7 @@ made, with the incident in its name, and the oddity is told.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -26,7 +27,7 @@ from functions.steps.network.access import Access, rules_of
 from functions.steps.network.group_rules import ACCESS_ITEM, EVERYWHERE, GroupError, let_in, outward_rules, shut
 from functions.steps.network.wearers import Wearer, others, outside_incidents, wearers_of, worn_by_others
 from functions.steps.reading import every, filtered
-from functions.steps.step import Member, Task, failed_item, try_call
+from functions.steps.step import ItemError, Member, StepError, Task, try_call
 
 _ITS_OWN = (
     "The group is made within the session that shapes it (or a further try's), so its id is not known beforehand."
@@ -79,44 +80,59 @@ class GroupToPutOn:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recorded groups that exist, by id, with their rules; and who wears them, or why that isn't known."""
+    """The recorded groups that exist, by id, with their rules; and the interfaces that wear them, read beside."""
 
     groups: Mapping[str, Mapping[str, Any]]
-    wearers: tuple[Wearer, ...] | Exception = ()
+    wearers: Future[tuple[Wearer, ...]]
+
+
+GroupTask = Task[Recorded, Any, Any]
+"""The task of the step that isolates, as far as the group goes."""
 
 
 def read_recorded(member: Member) -> Recorded:
     """Read the recorded groups, and beside that who wears them. Raises what reading the groups raises."""
     recorded = sorted(set(member.groups.values()))
     if not recorded:
-        return Recorded({})
+        nothing: Future[tuple[Wearer, ...]] = member.pool.promise()
+        nothing.set_result(())
+        return Recorded({}, nothing)
     reading = member.pool.start(partial(wearers_of, member, recorded))
     try:
         found = filtered(member.pool, member.ec2.describe_security_groups, "SecurityGroups", "group-id", recorded)
     finally:
-        worn = reading.result()
-    return Recorded({group["GroupId"]: group for group in found}, worn)
+        reading.exception()
+    return Recorded({group["GroupId"]: group for group in found}, reading)
 
 
-def trusted(task: Task) -> str | None:
+def trusted(task: GroupTask) -> str | None:
     """Return the recorded group for the host's VPC and access, if it is exactly as it should be and can be put on."""
     group = task.member.groups.get(record_name(task))
-    if group is None or not isinstance(task.observed, Recorded) or group not in task.observed.groups:
+    recorded = _recorded(task)
+    if group is None or recorded is None or group not in recorded.groups:
         return None
-    return group if _flaw(task, task.observed.groups[group]) is None else None
+    return group if _flaw(task, recorded.groups[group]) is None else None
 
 
-def record_name(task: Task) -> str:
+def _recorded(task: GroupTask) -> Recorded | None:
+    """Return the recorded groups, or None where they could not be read."""
+    try:
+        return task.observed
+    except errors.AwsError:
+        return None
+
+
+def record_name(task: GroupTask) -> str:
     """Return the name under which the hub records the group: VPC and access profile."""
     return f"{task.host.vpc}#{access_of(task).profile}"
 
 
-def access_of(task: Task) -> Access:
+def access_of(task: GroupTask) -> Access:
     """Return what policy allows investigators."""
     return Access.from_options(task.options)
 
 
-def planned(task: Task) -> tuple[PlannedCall, ...]:
+def planned(task: GroupTask) -> tuple[PlannedCall, ...]:
     """Return the calls that making the group takes."""
     calls = [PlannedCall("isolate", "CreateSecurityGroup", _parameters(task, _name(task)))]
     access = access_of(task)
@@ -129,33 +145,34 @@ def planned(task: Task) -> tuple[PlannedCall, ...]:
     return tuple(calls)
 
 
-def ensure(task: Task) -> GroupToPutOn | ItemOutcome:
-    """Return a group to put on, or the item that failed; raise GroupError or what AWS raises when there is none."""
+def ensure(task: GroupTask) -> GroupToPutOn:
+    """Return a group to put on. Raises GroupError, ItemError, or what AWS raises, where there is none."""
     group = trusted(task)
     oddity = _oddity(task) if group is None else _strangers(task, group)
     if group is not None and (oddity is None or oddity.error == _UNKNOWN):
         # Who else wears it can't be known just now: its rules are right, and the host must not stay open for that.
         return GroupToPutOn(group, (oddity,) if oddity is not None else ())
-    if isinstance(task.observed, Exception):
-        text = f"the recorded groups could not be read: {errors.message(task.observed)}"
-        raise GroupError(text, transient=errors.transient(task.observed)) from task.observed
+    try:
+        task.observed  # noqa: B018 — raises where the recorded groups could not be read
+    except errors.AwsError as error:
+        text = f"the recorded groups could not be read: {errors.message(error)}"
+        raise GroupError(text, transient=errors.transient(error)) from error
     try:
         made = _another(task)
-    except (GroupError, *errors.AwsError) as error:
-        if group is None:
+    except (StepError, *errors.AwsError) as error:
+        if group is None or oddity is None:
             raise
-        made = failed_item(GROUP_ITEM, error)
-    if isinstance(made, ItemOutcome) and group is not None and oddity is not None:
         # Its rules are right, whoever wears it beside: better than to leave the host open.
-        why = f"{oddity.reason}; it was put on all the same, since no other could be made ({made.reason})"
+        refused = error.item.reason if isinstance(error, ItemError) else errors.message(error)
+        why = f"{oddity.reason}; it was put on all the same, since no other could be made ({refused})"
         return GroupToPutOn(group, (replace(oddity, reason=why),))
-    if isinstance(made, ItemOutcome) or oddity is None:
+    if oddity is None:
         return made
-    told = f"{oddity.reason}; {made.group} is used instead"
-    return replace(made, gaps=(*made.gaps, replace(oddity, reason=told)))
+    used_instead = f"{oddity.reason}; {made.group} is used instead"
+    return replace(made, gaps=(*made.gaps, replace(oddity, reason=used_instead)))
 
 
-def _another(task: Task) -> GroupToPutOn | ItemOutcome:
+def _another(task: GroupTask) -> GroupToPutOn:
     if task.resumed:
         made = _made_by_incident(task, _name(task), _own_name(task))
         if made is not None:
@@ -163,31 +180,31 @@ def _another(task: Task) -> GroupToPutOn | ItemOutcome:
     return _make(task)
 
 
-def _oddity(task: Task) -> ItemOutcome | None:
+def _oddity(task: GroupTask) -> ItemOutcome | None:
     """Return what is wrong with the recorded group for the host's VPC and access, or None where there is none."""
     group = task.member.groups.get(record_name(task))
-    if group is None or not isinstance(task.observed, Recorded):
+    recorded = _recorded(task)
+    if group is None or recorded is None:
         return None
-    found = task.observed.groups.get(group)
+    found = recorded.groups.get(group)
     reason = f"{group}, which was recorded, {'is gone' if found is None else _flaw(task, found)}"
     return ItemOutcome(GROUP_ITEM, StepOutcome.SKIPPED, reason, "GroupNotTrusted")
 
 
-def _flaw(task: Task, found: Mapping[str, Any]) -> str | None:
+def _flaw(task: GroupTask, found: Mapping[str, Any]) -> str | None:
     """Return why a group that is recorded is not put on, or None."""
     if not as_it_should_be(task, found):
         return "is not as it should be: another VPC, or rules that somebody else made or took away"
     return None if can_be_put_on(task, found) else "has lost its tags, without which it can't be put on"
 
 
-def _strangers(task: Task, group: str) -> ItemOutcome | None:
+def _strangers(task: GroupTask, group: str) -> ItemOutcome | None:
     """Return who wears a group although no incident has it, or None; and an item of its own where that isn't known."""
-    worn = task.observed.wearers if isinstance(task.observed, Recorded) else ()
-    if isinstance(worn, Exception):
-        return _unknown_wearers(group, worn)
+    recorded = _recorded(task)
     try:
+        worn = recorded.wearers.result() if recorded is not None else ()
         strangers = outside_incidents(task, [each for each in others(task, worn) if group in each.groups])
-    except Exception as error:  # noqa: BLE001 — what the hub can't say of others must not keep the host open: it's told
+    except Exception as error:  # noqa: BLE001 — what can't be known of others must not keep the host open
         return _unknown_wearers(group, error)
     if not strangers:
         return None
@@ -202,7 +219,7 @@ def _unknown_wearers(group: str, error: BaseException) -> ItemOutcome:
     return ItemOutcome(GROUP_ITEM, StepOutcome.SKIPPED, reason, _UNKNOWN)
 
 
-def _make(task: Task) -> GroupToPutOn | ItemOutcome:
+def _make(task: GroupTask) -> GroupToPutOn:
     # Where the recorded group has the usual name, there is no use in asking for it again.
     made = None if _name(task) in _names_of_recorded(task) else _create(task, _name(task))
     if made is None:
@@ -220,13 +237,13 @@ def _make(task: Task) -> GroupToPutOn | ItemOutcome:
     return _furnish(task, made, fresh=True)
 
 
-def _names_of_recorded(task: Task) -> set[str]:
-    if not isinstance(task.observed, Recorded):
-        return set()
-    return {str(each.get("GroupName")) for each in task.observed.groups.values() if each.get("VpcId") == task.host.vpc}
+def _names_of_recorded(task: GroupTask) -> set[str]:
+    recorded = _recorded(task)
+    groups = recorded.groups.values() if recorded is not None else ()
+    return {str(each.get("GroupName")) for each in groups if each.get("VpcId") == task.host.vpc}
 
 
-def _create(task: Task, name: str) -> str | None:
+def _create(task: GroupTask, name: str) -> str | None:
     """Return the id of the new group, or None where the name is taken."""
     ec2 = task.member.ec2
     try:
@@ -241,7 +258,7 @@ def _create(task: Task, name: str) -> str | None:
         raise
 
 
-def _furnish(task: Task, group: str, *, fresh: bool) -> GroupToPutOn | ItemOutcome:
+def _furnish(task: GroupTask, group: str, *, fresh: bool) -> GroupToPutOn:
     """Give a group that this incident made, and that no other host wears, its rules; return it once it is shut.
 
     The rules that it was made with are revoked by the ids that are really there; any other unexpected rule means that
@@ -256,16 +273,16 @@ def _furnish(task: Task, group: str, *, fresh: bool) -> GroupToPutOn | ItemOutco
     shutting = partial(shut, member, group, rules, ipv6=any(each.ipv6 for each in task.host.interfaces))
     closed, noted = member.pool.all([shutting, partial(_note_made, task, group)])
     if closed.outcome is not StepOutcome.DONE:
-        return closed
+        raise ItemError(closed)
     return GroupToPutOn(group, tuple(item for item in (let, noted) if item.outcome is not StepOutcome.DONE))
 
 
-def _note_made(task: Task, group: str) -> ItemOutcome:
+def _note_made(task: GroupTask, group: str) -> ItemOutcome:
     member = task.member
     return try_call(RECORD_ITEM, lambda: member.records.note_made(member.target, group))
 
 
-def record(task: Task, group: str) -> ItemOutcome:
+def record(task: GroupTask, group: str) -> ItemOutcome:
     """Record a group that was read back as right for later incidents, unless the record has it already."""
     member, name = task.member, record_name(task)
     if member.groups.get(name) == group:
@@ -273,12 +290,12 @@ def record(task: Task, group: str) -> ItemOutcome:
     return try_call(RECORD_ITEM, lambda: member.records.record_group(member.target, name, group))
 
 
-def _has_access(task: Task, group: str) -> bool:
+def _has_access(task: GroupTask, group: str) -> bool:
     found = read(task, group)
     return found is not None and access_of(task).rules <= rules_of(found)
 
 
-def _made_by_incident(task: Task, *names: str) -> str | None:
+def _made_by_incident(task: GroupTask, *names: str) -> str | None:
     """Return the group that an earlier try of this incident made under one of these names, if it is fit for use.
 
     The tag alone could be on anyone's group, production's too; but a group's name can't be changed once it is made. A
@@ -303,14 +320,14 @@ def _made_by_incident(task: Task, *names: str) -> str | None:
     return next((group for group in ours if not worn_by_others(task, group)), None)
 
 
-def read(task: Task, group: str) -> Mapping[str, Any] | None:
+def read(task: GroupTask, group: str) -> Mapping[str, Any] | None:
     """Return a group as it is now, or None where there is none (yet, or any more)."""
     ec2 = task.member.ec2
     found = every(ec2.describe_security_groups, "SecurityGroups", Filters=[{"Name": "group-id", "Values": [group]}])
     return found[0] if found else None
 
 
-def as_it_should_be(task: Task, group: Mapping[str, Any]) -> bool:
+def as_it_should_be(task: GroupTask, group: Mapping[str, Any]) -> bool:
     """Tell whether a group is of the host's VPC and account and has the rules of its profile, these and no other."""
     return (
         group.get("VpcId") == task.host.vpc
@@ -319,7 +336,7 @@ def as_it_should_be(task: Task, group: Mapping[str, Any]) -> bool:
     )
 
 
-def can_be_put_on(task: Task, group: Mapping[str, Any]) -> bool:
+def can_be_put_on(task: GroupTask, group: Mapping[str, Any]) -> bool:
     """Tell whether a group still has the tags without which IAM lets the contain role put it on nothing.
 
     Whoever takes them away would otherwise keep every later host from being isolated: this way another is made.
@@ -329,21 +346,21 @@ def can_be_put_on(task: Task, group: Mapping[str, Any]) -> bool:
     return tags.get(STATUS_TAG) == STATUS_VALUE and fnmatchcase(incident, INCIDENT_PATTERN)
 
 
-def _only_ours(task: Task, group: Mapping[str, Any]) -> bool:
+def _only_ours(task: GroupTask, group: Mapping[str, Any]) -> bool:
     """Tell whether a half-made group has no rule but those that it was made with and those that it should have."""
     allowed = access_of(task).rules
     return all(rule in allowed or (rule.egress and rule.source in EVERYWHERE) for rule in rules_of(group))
 
 
-def _name(task: Task) -> str:
+def _name(task: GroupTask) -> str:
     return f"{task.member.qualifier}-quarantine-{access_of(task).profile}"
 
 
-def _own_name(task: Task) -> str:
+def _own_name(task: GroupTask) -> str:
     return f"{_name(task)}-{task.member.incident}"
 
 
-def _parameters(task: Task, name: str) -> dict[str, Any]:
+def _parameters(task: GroupTask, name: str) -> dict[str, Any]:
     tags = {
         "Name": name,
         STATUS_TAG: STATUS_VALUE,

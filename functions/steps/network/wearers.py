@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from functions.steps.reading import every, filtered
-from functions.steps.step import Member, Task
+from functions.steps.step import AnyTask, Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +23,26 @@ class Wearer:
     groups: tuple[str, ...]
 
 
-def wearers_of(member: Member, groups: list[str]) -> tuple[Wearer, ...] | Exception:
-    """Return every interface that wears one of the groups, or the error that reading them raised."""
-    try:
-        found = filtered(member.pool, member.ec2.describe_network_interfaces, "NetworkInterfaces", "group-id", groups)
-        return tuple(
-            Wearer(
-                each["NetworkInterfaceId"],
-                each.get("Attachment", {}).get("InstanceId"),
-                tuple(group["GroupId"] for group in each.get("Groups", [])),
-            )
-            for each in found
+def wearers_of(member: Member, groups: list[str]) -> tuple[Wearer, ...]:
+    """Return every interface that wears one of the groups; raise what DescribeNetworkInterfaces raises."""
+    found = filtered(member.pool, member.ec2.describe_network_interfaces, "NetworkInterfaces", "group-id", groups)
+    return tuple(
+        Wearer(
+            each["NetworkInterfaceId"],
+            each.get("Attachment", {}).get("InstanceId"),
+            tuple(group["GroupId"] for group in each.get("Groups", [])),
         )
-    except Exception as error:  # noqa: BLE001 — an odd answer about others must not keep the host open: it is told
-        return error
+        for each in found
+    )
 
 
-def others(task: Task, worn: Iterable[Wearer]) -> list[Wearer]:
+def others(task: AnyTask, worn: Iterable[Wearer]) -> list[Wearer]:
     """Return those that are not the host's own."""
     own = {interface.id for interface in task.host.interfaces}
     return [each for each in worn if each.interface not in own]
 
 
-def outside_incidents(task: Task, worn: Iterable[Wearer]) -> list[Wearer]:
+def outside_incidents(task: AnyTask, worn: Iterable[Wearer]) -> list[Wearer]:
     """Return those whose instance is in no incident that isolates it. Raises what reading the hub's claims raises."""
     member = task.member
     hosts = {each: replace(member.target, instance=each.instance) for each in worn if each.instance is not None}
@@ -53,7 +50,7 @@ def outside_incidents(task: Task, worn: Iterable[Wearer]) -> list[Wearer]:
     return [each for each in worn if hosts.get(each) not in known]
 
 
-def worn_by_others(task: Task, group: str) -> bool:
+def worn_by_others(task: AnyTask, group: str) -> bool:
     """Tell whether an interface of any other host wears a group. Raises what DescribeNetworkInterfaces raises."""
     found = every(
         task.member.ec2.describe_network_interfaces,

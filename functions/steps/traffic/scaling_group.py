@@ -7,11 +7,14 @@ The states are those of Auto Scaling's user guide (ec2-auto-scaling-lifecycle).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
-from functions.aws import errors
 from functions.grants import Grant
+from functions.incident.model import StepResult
+from functions.parallel import settle
 from functions.steps.step import Member, Task
 
 NAME = "scaling"
@@ -49,12 +52,33 @@ class Membership:
     protected: bool
 
 
-def membership(member: Member) -> Membership | Exception | None:
-    """Read which group the host is in; None where it is in none, or the error that reading raised."""
-    try:
-        answer = member.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[member.target.instance])
-    except errors.AwsError as error:
-        return error
+Sizes = Mapping[str, Any]
+"""A group as DescribeAutoScalingGroups gives it, with its sizes and its members."""
+
+
+class Section(TypedDict):
+    """The group, the state in it, and whether it protected the host from scale-in."""
+
+    group: str | None
+    lifecycle: str | None
+    protected: bool
+
+
+class Receipt(TypedDict, total=False):
+    """The way that the host left by, and whether it was replaced; ``refused`` where it is known not to have left."""
+
+    left: str
+    replaced: bool
+    refused: bool
+
+
+StepTask = Task[Membership | None, Section, Receipt]
+Result = StepResult[Receipt]
+
+
+def membership(member: Member) -> Membership | None:
+    """Read which group the host is in; None where it is in none. Raises what DescribeAutoScalingInstances raises."""
+    answer = member.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[member.target.instance])
     found = answer.get("AutoScalingInstances", [])
     if not found:
         return None
@@ -64,13 +88,17 @@ def membership(member: Member) -> Membership | Exception | None:
     )
 
 
-def described(member: Member, name: str) -> Mapping[str, Any] | Exception | None:
-    """Read a group with its sizes and its members; None where there is none, or the error that reading raised."""
-    try:
-        answer = member.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    except errors.AwsError as error:
-        return error
-    found: list[Mapping[str, Any]] = answer.get("AutoScalingGroups", [])
+def look(member: Member) -> Future[Membership | None]:
+    """Read the membership, and return the future, which has ended: where reading failed, another look may help."""
+    found: Future[Membership | None] = member.pool.promise()
+    settle(found, partial(membership, member))
+    return found
+
+
+def described(member: Member, name: str) -> Sizes | None:
+    """Read a group; None where there is none. Raises what DescribeAutoScalingGroups raises."""
+    answer = member.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    found: list[Sizes] = answer.get("AutoScalingGroups", [])
     return found[0] if found else None
 
 
@@ -79,6 +107,6 @@ def title(group: str | None) -> str:
     return f"Auto Scaling group {group}"
 
 
-def names(task: Task) -> dict[str, Any]:
+def names(task: StepTask) -> dict[str, Any]:
     """Return the parameters that every change of this host in its group has."""
     return {"AutoScalingGroupName": task.section["group"], "InstanceIds": [task.host.id]}

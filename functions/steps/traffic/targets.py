@@ -14,15 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from functions.aws import errors
 from functions.aws.command import aws_command
 from functions.grants import Grant
 from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, StepOutcome, StepResult
+from functions.parallel import settle
 from functions.policy.model import Cap, Policy
 from functions.steps.host import Host
-from functions.steps.step import Member, Section, Step, Task, conclude, failed_item, read_back, try_call
+from functions.steps.risk import Aftermath, Risk
+from functions.steps.step import Member, Step, Task, conclude, failed_item, read_back, try_call
 from functions.steps.traffic.scaling_group import NAME as SCALING
 
 NAME = "targets"
@@ -31,6 +33,8 @@ ANY_GROUP = "(each target group that the host is in)"
 
 PLAN_SECONDS = 2.0
 """How long a plan waits for the target groups. One that is acted on is drawn up when all is done."""
+
+STILL_A_TARGET = Risk("load-balancer", "a load balancer may still send the host requests")
 
 _BY_ID, _BY_ADDRESS = "instance", "ip"
 _NOT_THERE = ("draining",)
@@ -48,6 +52,30 @@ GRANTS = (*_READS, Grant("elasticloadbalancing:DeregisterTargets", "targetgroup"
 RELEASE_GRANTS = (_READS[1], Grant("elasticloadbalancing:RegisterTargets", "targetgroup", _ANY_TARGET_GROUP))
 
 
+class KeptTarget(TypedDict):
+    """The host as a target. ``az`` is there where it was registered by its address, and not always then."""
+
+    arn: str
+    name: str
+    id: str
+    port: int
+    az: NotRequired[str]
+
+
+class Section(TypedDict, total=False):
+    """Every registration of the host; nothing where it is still to be observed."""
+
+    targets: list[KeptTarget]
+
+
+class Receipt(TypedDict):
+    """Nothing: the section has all that a release needs."""
+
+
+Health = Sequence[Mapping[str, Any]]
+"""The targets of a target group as DescribeTargetHealth gives them."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
     """A target group; ``kind`` is EC2's target type: ``instance``, ``ip`` or another."""
@@ -60,7 +88,7 @@ class TargetGroup:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The host as a target. ``az`` is told where it was registered by its address, and not always then."""
+    """The host as a target."""
 
     arn: str
     name: str
@@ -74,10 +102,12 @@ class Registration:
         zone = {"AvailabilityZone": self.az} if self.az else {}
         return {"Id": self.id, "Port": self.port, **zone}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> KeptTarget:
         """Return it as the baseline has it."""
-        data = {"arn": self.arn, "name": self.name, "id": self.id, "port": self.port}
-        return {**data, "az": self.az} if self.az else data
+        kept: KeptTarget = {"arn": self.arn, "name": self.name, "id": self.id, "port": self.port}
+        if self.az:
+            kept["az"] = self.az
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +119,17 @@ class TargetsObserved:
     gaps: tuple[ItemOutcome, ...] = ()
 
 
-def observe(member: Member) -> Future[tuple[TargetGroup, ...] | Exception]:
-    """Start to read every target group of the Region, and wait for nothing: whoever looks at the host goes on."""
-    return member.pool.start(partial(_every_group, member))
+StepTask = Task[TargetsObserved, Section, Receipt]
+Result = StepResult[Receipt]
 
 
-def _every_group(member: Member) -> tuple[TargetGroup, ...] | Exception:
-    """Return every target group of the Region, or the error that reading them raised."""
+def observe_early(member: Member) -> tuple[TargetGroup, ...]:
+    """Return every target group of the Region. Raises what DescribeTargetGroups raises."""
     client = member.client("elbv2")
     found: list[TargetGroup] = []
     marker: dict[str, str] = {}
     while True:
-        try:
-            answer = client.describe_target_groups(**marker)
-        except errors.AwsError as error:
-            return error
+        answer = client.describe_target_groups(**marker)
         found += [
             TargetGroup(each["TargetGroupArn"], each["TargetGroupName"], each.get("VpcId"), each.get("TargetType", ""))
             for each in answer.get("TargetGroups", [])
@@ -113,11 +139,12 @@ def _every_group(member: Member) -> tuple[TargetGroup, ...] | Exception:
         marker = {"Marker": answer["NextMarker"]}
 
 
-def observe_with_host(task: Task) -> TargetsObserved:
+def observe_with_host(task: StepTask) -> TargetsObserved:
     """List the targets of every target group of the host's VPC; what can't be read is told and stops nothing."""
-    found = task.observed if isinstance(task.observed, Exception) else task.observed.result()
-    if isinstance(found, Exception):
-        return TargetsObserved(gaps=(failed_item(GROUPS_ITEM, found),))
+    try:
+        found = _early(task).result()
+    except errors.AwsError as error:
+        return TargetsObserved(gaps=(failed_item(GROUPS_ITEM, error),))
     # An address means this host only within its own VPC: elsewhere the same address is another host's.
     groups = _groups(task.host, found)
     read = _health(task.member, [group.arn for group in groups])
@@ -125,10 +152,11 @@ def observe_with_host(task: Task) -> TargetsObserved:
     alone: list[str] = []
     gaps: list[ItemOutcome] = []
     for group in groups:
-        targets = read[group.arn]
-        if isinstance(targets, Exception):
-            if errors.code(targets) != _GONE:
-                gaps.append(failed_item(group.name, targets))
+        try:
+            targets = read[group.arn].result()
+        except errors.AwsError as error:
+            if errors.code(error) != _GONE:
+                gaps.append(failed_item(group.name, error))
             continue
         mine = [each for each in targets if _is(task.host, group, each)]
         registered += [_registration(group, each) for each in mine if _there(each)]
@@ -138,48 +166,42 @@ def observe_with_host(task: Task) -> TargetsObserved:
     return TargetsObserved(tuple(registered), tuple(alone), tuple(gaps))
 
 
-def baseline(host: Host, observed: Any) -> Section:
+def baseline(_host: Host, observation: Future[TargetsObserved]) -> Section:
     """Keep every registration: the target group, by what the host is registered, and the port."""
-    del host
-    return {"targets": [each.to_json() for each in observed.registered]}
+    return {"targets": [each.to_json() for each in observation.result().registered]}
 
 
-def extend_baseline(host: Host, observed: Any, section: Section) -> tuple[str, Section] | None:
+def extend_baseline(_host: Host, observation: Future[TargetsObserved], section: Section) -> tuple[str, Section] | None:
     """Keep registrations that were made, or could be read, after the baseline was taken."""
-    del host
     known = {(each["arn"], each["id"], each["port"]) for each in section["targets"]}
-    new = [each for each in observed.registered if (each.arn, each.id, each.port) not in known]
+    new = [each for each in observation.result().registered if (each.arn, each.id, each.port) not in known]
     if not new:
         return None
     return f"{new[0].name}/{new[0].id}/{new[0].port}", {"targets": [each.to_json() for each in new]}
 
 
-def plan(task: Task) -> tuple[PlannedCall, ...]:
+def plan(task: StepTask) -> tuple[PlannedCall, ...]:
     """Return the call for each target group that the host turns out to be in, where there may be one.
 
     There may be where the target groups take longer to read than a plan waits for them.
     """
-    if isinstance(task.observed, Exception):
-        return ()
     try:
-        found = task.observed.result(timeout=PLAN_SECONDS)
+        maybe = bool(_groups(task.host, _early(task).result(timeout=PLAN_SECONDS)))
     except TimeoutError:
-        found = None
-    if isinstance(found, Exception) or (found is not None and not _groups(task.host, found)):
+        maybe = True
+    if not maybe:
         return ()
     parameters = {"TargetGroupArn": ANY_GROUP, "Targets": [{"Id": task.host.id}]}
     return (PlannedCall(NAME, "DeregisterTargets", parameters, "elbv2"),)
 
 
-def approval_check(task: Task, prepared: Any, policy: Policy) -> Iterator[Cap]:
+def approval_check(task: StepTask, _prepared: None, policy: Policy) -> Iterator[Cap]:
     """Ask where the host is the last healthy target of a target group."""
-    del task
-    if isinstance(prepared, TargetsObserved):
-        for name in prepared.alone:
-            yield Cap(policy.last_healthy_target, f"the host is the last healthy target of target group {name!r}")
+    for name in task.observed.alone:
+        yield Cap(policy.last_healthy_target, f"the host is the last healthy target of target group {name!r}")
 
 
-def apply(task: Task, prepared: Any) -> StepResult:
+def apply(task: StepTask, _prepared: None) -> Result:
     """Deregister the host from every target group at once; one call for each, with its ports."""
     groups = _by_group(task.section)
     client = task.member.client("elbv2")
@@ -190,10 +212,10 @@ def apply(task: Task, prepared: Any) -> StepResult:
         ]
     )
     gone = [ItemOutcome(item.what, StepOutcome.DONE, "is gone") if item.error == _GONE else item for item in items]
-    return conclude(NAME, [*gone, *prepared.gaps], {}, nothing="the host is in no target group")
+    return conclude(NAME, [*gone, *task.observed.gaps], {}, nothing="the host is in no target group")
 
 
-def verify(task: Task, result: StepResult) -> StepResult:
+def verify(task: StepTask, result: Result) -> Result:
     """Read the targets back: one that is draining, or not there, is out."""
     done = {item.what for item in result.items if item.outcome is StepOutcome.DONE}
     groups = {arn: each for arn, each in _by_group(task.section).items() if each[0].name in done}
@@ -207,32 +229,43 @@ def verify(task: Task, result: StepResult) -> StepResult:
     return read_back(task, result, read)
 
 
-def revert(task: Task, result: StepResult, now: Host) -> tuple[RestoredItem, ...]:
+def revert(task: StepTask, _result: Result, now: Host) -> tuple[RestoredItem, ...]:
     """Register the host again where it no longer is, with the port that it had."""
-    del result
     groups = _by_group(task.section)
     found = _health(task.member, list(groups))
     work = [partial(_put_back, task, each, found[arn], now) for arn, each in groups.items()]
     return tuple(item for items in task.member.pool.all(work) for item in items)
 
 
+def leaves(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
+    """Name the load balancers, unless the host was found in no target group, or was taken out of each."""
+    result = aftermath.result
+    nowhere = result is not None and result.outcome is StepOutcome.SKIPPED and not result.items
+    if not (nowhere or aftermath.whole):  # where it was not looked for, it may be in one
+        yield STILL_A_TARGET
+
+
+def _early(task: StepTask) -> Future[tuple[TargetGroup, ...]]:
+    """Return what was observed early, which a task of a release does not have."""
+    return cast("Future[tuple[TargetGroup, ...]]", task.early)
+
+
 def _groups(host: Host, found: Iterable[TargetGroup]) -> list[TargetGroup]:
     return [each for each in found if each.vpc == host.vpc and each.kind in (_BY_ID, _BY_ADDRESS)]
 
 
-def _health(member: Member, arns: Sequence[str]) -> dict[str, list[Mapping[str, Any]] | Exception]:
-    """Return the targets of each target group with their health, or the error that reading them raised."""
+def _health(member: Member, arns: Iterable[str]) -> Mapping[str, Future[Health]]:
+    """Read the targets of each target group with their health, and return the futures, which have ended."""
     client = member.client("elbv2")
 
-    def read(arn: str) -> list[Mapping[str, Any]] | Exception:
-        try:
-            answer = client.describe_target_health(TargetGroupArn=arn)
-        except errors.AwsError as error:
-            return error
-        found: list[Mapping[str, Any]] = answer.get("TargetHealthDescriptions", [])
+    def read(arn: str) -> Health:
+        answer = client.describe_target_health(TargetGroupArn=arn)
+        found: Health = answer.get("TargetHealthDescriptions", [])
         return found
 
-    return dict(zip(arns, member.pool.lanes([partial(read, arn) for arn in arns]), strict=True))
+    reads: dict[str, Future[Health]] = {arn: member.pool.promise() for arn in arns}
+    member.pool.lanes([partial(settle, future, partial(read, arn)) for arn, future in reads.items()])
+    return reads
 
 
 def _is(host: Host, group: TargetGroup, each: Mapping[str, Any]) -> bool:
@@ -276,11 +309,13 @@ def _parameters(registrations: Sequence[Registration]) -> dict[str, Any]:
     return {"TargetGroupArn": registrations[0].arn, "Targets": [each.target for each in registrations]}
 
 
-def _wrong(registrations: Sequence[Registration], found: list[Mapping[str, Any]] | Exception) -> ItemOutcome | None:
+def _wrong(registrations: Sequence[Registration], reading: Future[Health]) -> ItemOutcome | None:
     """Return the failed item of a target group that still has the host, or that can't be read back."""
     name = registrations[0].name
-    if isinstance(found, Exception):
-        return None if errors.code(found) == _GONE else failed_item(name, found)
+    try:
+        found = reading.result()
+    except errors.AwsError as error:
+        return None if errors.code(error) == _GONE else failed_item(name, error)
     left = [each for each in registrations if _registered(each, found)]
     if not left:
         return None
@@ -296,22 +331,22 @@ def _registered(registration: Registration, found: Iterable[Mapping[str, Any]]) 
 
 
 def _put_back(
-    task: Task, registrations: Sequence[Registration], found: list[Mapping[str, Any]] | Exception, now: Host
+    task: StepTask, registrations: Sequence[Registration], reading: Future[Health], now: Host
 ) -> list[RestoredItem]:
-    return [_registered_again(task, each, found, now) for each in registrations]
+    return [_registered_again(task, each, reading, now) for each in registrations]
 
 
-def _registered_again(
-    task: Task, each: Registration, found: list[Mapping[str, Any]] | Exception, now: Host
-) -> RestoredItem:
+def _registered_again(task: StepTask, each: Registration, reading: Future[Health], now: Host) -> RestoredItem:
     parameters = _parameters([each])
     command = aws_command("elbv2", "RegisterTargets", parameters, task.member.target.region)
     what = f"{each.id}:{each.port} in target group {each.name}"
     left = partial(RestoredItem, NAME, what, restored=False, command=command)
-    if isinstance(found, Exception):
-        if errors.code(found) == _GONE:
+    try:
+        found = reading.result()
+    except errors.AwsError as error:
+        if errors.code(error) == _GONE:
             return left(reason="the target group is gone: the command is for one that is made in its place")
-        return left(reason=errors.message(found), retry=True)
+        return left(reason=errors.message(error), retry=True)
     if _registered(each, found):
         return RestoredItem(NAME, what, restored=True, reason="found as it was")
     if each.id != now.id and _address(each.id) not in _addresses(now):
@@ -327,7 +362,8 @@ STEP = Step(
     name=NAME,
     grants=GRANTS,
     release_grants=RELEASE_GRANTS,
-    observe=observe,
+    services=("elbv2",),
+    observe_early=observe_early,
     observe_with_host=observe_with_host,
     baseline=baseline,
     extend_baseline=extend_baseline,
@@ -338,4 +374,7 @@ STEP = Step(
     revert=revert,
     within=SCALING,
     on=lambda options: options.get("targets") != "keep",
+    risks=(STILL_A_TARGET,),
+    returns_to_service=True,
+    leaves=leaves,
 )

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functions.containment.verdict import RESIDUAL_RISKS
 from functions.finding.model import Finding, Target
 from functions.incident.model import Incident, RestoredItem, State, StepOutcome
-from functions.steps.registry import STEPS
+from functions.steps import registry
 from hub.cli.report.planned_calls import in_words
 from hub.cli.report.terminal import Terminal
 from hub.cli.report.world_facts import (
@@ -71,7 +70,7 @@ class IncidentReport:
     timed: bool = True
 
 
-_WITHIN = {step.name: step.within for step in STEPS if step.within}
+_WITHIN = {step.name: step.within for step in registry.STEPS if step.within}
 
 
 def step_title(step: str) -> str:
@@ -95,7 +94,8 @@ def print_incident(terminal: Terminal, report: IncidentReport, *, brief: bool = 
         terminal.table(("step", "what would be done"), rows, title="Plan")
         warnings = [(step_title(step.name), step.reason) for step in incident.steps if step.reason]
         terminal.table(("step", "to be known of it"), warnings, title="Before you agree")
-    risks = [(word, RESIDUAL_RISKS.get(word, "")) for word in incident.residual_risk]
+    meanings = {risk.word: risk.meaning for risk in registry.risks()}
+    risks = [(word, meanings.get(word, "")) for word in incident.residual_risk]
     title = "What was left while it was contained" if incident.state is State.RELEASED else "What is left"
     terminal.table(("residual risk", "what it means"), risks, title=title)
     if risks and incident.state is not State.RELEASED:
