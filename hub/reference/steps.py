@@ -1,75 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference/steps.md, rendered from the steps' records, the texts beside them, and the measured calls.
+"""The generated parts of docs/reference/steps.md: tables and permissions, from the steps' records and measured calls.
 
-``python -m hub.reference.steps`` writes it.
+``python -m hub.reference.steps`` writes them between the markers of the page. The rest of the page is prose that people
+write. ``tests/reference`` checks that it names every step, option and word of residual risk.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from functions.steps import host
 from functions.steps.registry import STEPS, contain_actions, identity_actions, release_actions
 from functions.steps.step import AnyStep
 from hub.policy.layers import built_in
 from hub.policy.options import Steps
 from hub.reference import calls
 from hub.reference.rows import ROWS
-from hub.reference.texts import OPTION_TEXTS, STEP_TEXTS, StepText
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "steps.md"
 PLAIN = "a plain containment"
 _WIDTH = 120
 
-_HEAD = """\
-# Steps
 
-A step is one module with one record: what it observes, plans, applies, verifies and reverts, and the permissions for \
-it. This page is made from the records, from texts beside them and from measured calls (`make reference`); \
-`tests/reference` compares.
-
-Once the baseline is written all steps run side by side, but for those that wait for another one. One that fails \
-stops no other, and nobody waits for it longer than until it has failed. What takes knowing the host first is read \
-beside the baseline and gets a section of its own before the step changes anything.
-
-Before any step the host is described, which takes {describing}. A host that is gone is said to be gone. Where \
-interfaces or volumes can't be read by themselves, what the instance tells must do.
-
-Every step takes `enabled: false` in policy. [config/README.md](../../config/README.md) has every option with its \
-price, [permissions](permissions.md) has every grant with what narrows it.
-"""
-
-_CALLS = """\
-Measured in the simulation, for one host with one interface and one volume, warm, where the VPC's quarantine group is \
-there already. The first row is a containment by isolate, protect, snapshot and quarantine; each further row is what \
-a step or option adds on the same host, by itself. Every HTTP attempt counts, those to the hub's own \
-table, buckets and topic too. Round trips are those in sequence from the message to the last interface isolated.
-"""
-
-_ROLES = """\
-The session of an incident in `observe` or `approve` gets the reading actions of the first list alone. On what each of \
-these actions is allowed, what narrows it, and why it can't be narrower: [permissions](permissions.md).
-"""
+class MarkerError(Exception):
+    """The page has no place, or more than one, for a part that is generated."""
 
 
-def render(figures: Mapping[str, Any]) -> str:
-    """Return the page."""
-    parts = [
-        _wrapped(_HEAD.format(describing=_listed(host.PERMISSIONS))),
-        _table(("step", "switched on", "waits for", "a release", "asks people"), map(_overview, STEPS)),
-        *(_section(step) for step in STEPS),
-        "## Calls\n",
-        _wrapped(_CALLS),
-        _table(_CALL_COLUMNS, _call_rows(figures)),
-        "## The member roles\n",
-        _wrapped(_ROLES),
-        _table(("role", "actions"), _role_rows()),
-    ]
-    return "\n".join(parts)
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The options of its step that switch an option on, and those that switch it off if it is on without any."""
+
+    on: Mapping[str, Any]
+    off: Mapping[str, Any] | None = None
+
+
+SWITCHES: Mapping[str, Switch] = {
+    "targets": Switch(on={"targets": "deregister"}, off={"targets": "keep"}),
+    "idle_timeout": Switch(on={"idle_timeout": True}),
+    "network_acl": Switch(on={"network_acl": True}),
+    "public_address": Switch(on={"public_address": "disassociate"}),
+    "users": Switch(on={}),
+    "sessions": Switch(on={"inline": True}),
+    "instance_profile": Switch(on={"instance_profile": "swap"}),
+}
+"""Steps that are options of another step, by name: a record can say whether options switch it on, not which do."""
+
+
+def filled(page: str, figures: Mapping[str, Any]) -> str:
+    """Return the page with each generated part between its markers; raise MarkerError where a marker is missing."""
+    for name, part in parts(figures):
+        page, places = re.subn(
+            rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->\n)",
+            lambda found, part=part: found[1] + part + found[2],  # type: ignore[misc]
+            page,
+            flags=re.DOTALL,
+        )
+        if places != 1:
+            raise MarkerError(f"{PAGE.name} has {places} places for the part {name!r}, not one")
+    return page
+
+
+def parts(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each generated part by the name of its markers."""
+    yield "overview", _table(("step", "switched on", "waits for", "a release", "asks people"), map(_overview, STEPS))
+    for step in STEPS:
+        yield step.name, _permissions(step)
+    yield "calls", _table(_CALL_COLUMNS, _call_rows(figures))
+    yield "roles", _table(("role", "actions"), _role_rows())
 
 
 def step_options() -> dict[str, tuple[str, ...]]:
@@ -82,48 +83,31 @@ def step_options() -> dict[str, tuple[str, ...]]:
 
 
 def _overview(step: AnyStep) -> tuple[str, ...]:
-    text = STEP_TEXTS[step.name]
+    undone = step.release_permissions or step.identity_grants
     return (
         f"[{step.name}](#{step.name})",
-        _switched_on(step, text),
+        _switched_on(step),
         ", ".join(step.after) or "-",
-        "leaves it: evidence" if text.kept else "undoes it",
+        "undoes it" if undone else "leaves it: evidence",
         "yes" if step.approval_check is not None else "-",
     )
 
 
-def _section(step: AnyStep) -> str:
-    text = STEP_TEXTS[step.name]
-    bullets = {
-        "Switched on": f"{_switched_on(step, text).capitalize()}.",
-        "Waits for": ", ".join(step.after) + "." if step.after else "",
-        "Asks people": text.asks,
-        "Baseline": text.baseline,
-        "Verify": text.verify,
-        "Release": text.release,
-        "Can't": text.cannot,
-        "Leaves": _words(text.leaves),
-        "Takes away": _words(text.takes_away),
-    }
-    told = "\n".join(_bullet(f"**{name}.** {words}") for name, words in bullets.items() if words)
-    own = [(f"`{name}`", OPTION_TEXTS[step.name, name]) for name in step_options().get(step.name, ())]
-    parts = [f"## {step.name}\n", _wrapped(text.what) + "\n", told + "\n"]
-    if own:
-        parts.append(_table(("option", "does"), own))
+def _permissions(step: AnyStep) -> str:
     permissions = {"contain": step.permissions, "release": step.release_permissions}
     if step.identity_grants:
         permissions["use the opt-in role"] = tuple({grant.action for grant in step.identity_grants})
-    parts += [
-        _wrapped(f"Permissions to {what}: {_listed(sorted(names))}.") + "\n" for what, names in permissions.items()
-    ]
-    return "\n".join(parts)
+    return "\n".join(
+        _wrapped(f"Permissions to {what}: {_listed(sorted(names))}.") for what, names in permissions.items()
+    )
 
 
-def _switched_on(step: AnyStep, text: StepText) -> str:
-    if step.within and step.on({}):
-        return f"with {step.within}" + (f", unless `{_told(text.off)}`" if text.off else "")
+def _switched_on(step: AnyStep) -> str:
     if step.within:
-        return f"by `{_told(text.on or {})}` of {step.within}"
+        switch = SWITCHES[step.name]
+        if not step.on({}):
+            return f"by `{_written(switch.on)}` of {step.within}"
+        return f"with {step.within}" + (f", unless `{_written(switch.off)}`" if switch.off else "")
     if step.name in built_in().data["steps"]:
         return "unless policy switches it off"
     return f"by policy that names it (`{step.name}: {{}}`)"
@@ -162,29 +146,16 @@ def _role_rows() -> Iterable[tuple[str, str]]:
             yield role, " ".join(f"`{action}`" for action in sorted(actions))
 
 
-def _words(words: Iterable[str]) -> str:
-    told = ", ".join(f"`{word}`" for word in words)
-    return f"{told}." if told else ""
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"
 
 
-def _told(options: Mapping[str, Any]) -> str:
+def _written(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {str(value).lower()}" for name, value in options.items())
 
 
-def _bullet(text: str) -> str:
-    return textwrap.fill(f"- {text}", _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-
-
 def _wrapped(text: str) -> str:
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(
-        each if each.startswith("#") else textwrap.fill(each, _WIDTH, break_long_words=False, break_on_hyphens=False)
-        for each in paragraphs
-    ) + ("\n" if text.endswith("\n") else "")
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -194,8 +165,8 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def main() -> None:
-    """Write the page with the figures that were measured last."""
-    PAGE.write_text(render(calls.read()), encoding="utf-8")
+    """Write the generated parts anew, with the figures of the last measurement."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), calls.read()), encoding="utf-8")
 
 
 if __name__ == "__main__":
