@@ -16,11 +16,12 @@ from typing import Any
 
 from functions import log
 from functions.aws import errors
-from functions.containment.baseline import SECTION_LIMIT_BYTES, addition_name, merge, section_of
+from functions.containment.baseline import SECTION_LIMIT_BYTES, addition_name, section_of
 from functions.containment.border import unexpected, within
 from functions.containment.observation import Observation
 from functions.incident.items import dump
 from functions.incident.model import ItemOutcome, PlannedCall, StepOutcome, StepResult
+from functions.merge import keep_first
 from functions.policy.model import Cap, Decision, Mode, Policy
 from functions.runtime import Runtime
 from functions.steps.host import Host
@@ -188,7 +189,7 @@ def _section(
         else:
             since = step.extend_baseline(host, observed, stands) if step.extend_baseline is not None else None
             new = {addition_name(step.name, since[0]): since[1]} if since is not None else {}
-            section = merge(stands, since[1]) if since is not None else stands
+            section = keep_first(stands, since[1]) if since is not None else stands
     except UnobservedError as error:
         return failed_item("baseline", error.cause)
     if any(len(dump(each).encode(errors="replace")) > SECTION_LIMIT_BYTES for each in new.values()):
