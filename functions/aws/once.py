@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from functions.aws import errors
+from functions.aws.retry import Failed, doubling, repeat, unpacked
 from functions.clock import Clock
 
 T = TypeVar("T")
@@ -23,20 +24,20 @@ _FIRST_PAUSE_SECONDS = 0.5
 def make_once(create: Callable[[], T], look_up: Callable[[], T | None], clock: Clock) -> T:
     """Return what ``create`` makes, or what an attempt with an unknown end turns out to have made.
 
-    Raises what ``create`` raised last, when the error is final or every attempt failed.
+    Raises what ``create`` raised last, when the error is final or every attempt failed. Raises what ``look_up`` raises
+    at once: without an answer to it, another attempt might make a second one.
     """
-    pause = _FIRST_PAUSE_SECONDS
-    attempt = 1
-    while True:
+
+    def attempt() -> T | Failed:
         try:
             return create()
         except errors.AwsError as error:
-            if errors.ambiguous(error):
-                found = look_up()
-                if found is not None:
-                    return found
-            if not errors.transient(error) or attempt == ATTEMPTS:
-                raise
-        clock.sleep(pause)
-        pause *= 2
-        attempt += 1
+            found = look_up() if errors.ambiguous(error) else None
+            return Failed(error) if found is None else found
+
+    pauses = doubling(_FIRST_PAUSE_SECONDS, ATTEMPTS - 1)
+    return unpacked(repeat(attempt, while_=_worth_another, pauses=pauses, clock=clock))
+
+
+def _worth_another(result: object) -> bool:
+    return isinstance(result, Failed) and errors.transient(result.error)

@@ -8,8 +8,8 @@ named ``step#thing`` for the first that it covers. Whoever needs a step's baseli
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from functions.merge import keep_first
 from functions.steps.step import Section
 
 SECTION_LIMIT_BYTES = 350_000
@@ -28,17 +28,5 @@ def section_of(baseline: Mapping[str, Section], step: str) -> Section | None:
     merged = baseline[step]
     for name in sorted(baseline):
         if name.startswith(addition_name(step, "")):
-            merged = merge(merged, baseline[name])
-    return merged
-
-
-def merge(section: Section, extend_baseline: Section) -> Section:
-    """Return a section with what a further one covers beside it; where both have a value, the first one's stays."""
-    merged: dict[str, Any] = {**extend_baseline, **section}
-    for key, value in extend_baseline.items():
-        known = section.get(key)
-        if isinstance(value, Mapping) and isinstance(known, Mapping):
-            merged[key] = {**value, **known}
-        elif isinstance(value, list) and isinstance(known, list):
-            merged[key] = [*known, *(each for each in value if each not in known)]
+            merged = keep_first(merged, baseline[name])
     return merged

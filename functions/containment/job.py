@@ -8,11 +8,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.containment.baseline import SECTION_LIMIT_BYTES, addition_name, merge, section_of
+from functions.containment.baseline import SECTION_LIMIT_BYTES, addition_name, section_of
 from functions.containment.errors import SectionTooLargeError, item_of
 from functions.containment.observation import Observation
 from functions.incident.items import dump
 from functions.incident.model import AnyResult, PlannedCall, StepOutcome, StepResult
+from functions.merge import keep_first
 from functions.policy.model import Decision
 from functions.steps.host import Host
 from functions.steps.risk import SWITCHED_OFF
@@ -121,7 +122,7 @@ def take_section(
     else:
         since = step.extend_baseline(host, observation, stands) if step.extend_baseline is not None else None
         new = {addition_name(step.name, since[0]): since[1]} if since is not None else {}
-        section = merge(stands, since[1]) if since is not None else stands
+        section = keep_first(stands, since[1]) if since is not None else stands
     if any(len(dump(each).encode(errors="replace")) > SECTION_LIMIT_BYTES for each in new.values()):
         raise SectionTooLargeError("too large to be kept, so nothing is changed")
     return section, new

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
+from functions.aws.retry import doubling, jittered, repeat_on_error
 from functions.runtime import Runtime
 
 T = TypeVar("T")
@@ -41,16 +42,8 @@ def writing(call: Callable[[], T], runtime: Runtime) -> T:
     The pauses grow, and each is a random part of its length, so that those who met once don't meet again. Raises what
     ``call`` raised last.
     """
-    longest = _FIRST_PAUSE_SECONDS
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return call()
-        except ClientError as error:
-            if not in_use(error):
-                raise
-        runtime.clock.sleep(longest * runtime.random.random())
-        longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
-    return call()
+    pauses = jittered(doubling(_FIRST_PAUSE_SECONDS, ATTEMPTS - 1, _LONGEST_PAUSE_SECONDS), runtime.random)
+    return repeat_on_error(call, while_=in_use, pauses=pauses, clock=runtime.clock)
 
 
 def transact(dynamodb: AwsClient, writes: list[dict[str, Any]], runtime: Runtime) -> None:
@@ -64,15 +57,15 @@ def transact(dynamodb: AwsClient, writes: list[dict[str, Any]], runtime: Runtime
     writing(lambda: dynamodb.transact_write_items(TransactItems=writes, ClientRequestToken=token), runtime)
 
 
-def cancellation(error: ClientError) -> list[dict[str, Any]]:
+def cancellation(error: Exception) -> list[dict[str, Any]]:
     """Return why DynamoDB cancelled a transaction, one reason for each item in order; empty for any other error."""
-    if errors.code(error) != _CANCELLED:
+    if not isinstance(error, ClientError) or errors.code(error) != _CANCELLED:
         return []
     reasons: Any = error.response.get("CancellationReasons", [])
     return list(reasons)
 
 
-def in_use(error: ClientError) -> bool:
+def in_use(error: Exception) -> bool:
     """Tell whether the same write may succeed in a moment because only somebody else's stood in its way.
 
     A condition that failed beside a conflict is an answer: it is not asked again.

@@ -13,18 +13,24 @@ hand, so that no two are the same.
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
 from functions.aws import errors
 from functions.aws.clients import AwsClient
+from functions.aws.retry import repeat
 from functions.incident.conflict import writing
 from functions.incident.items import dump, from_item, moment, shared_resource_key, stamp, to_item
+from functions.merge import keep_first
 from functions.runtime import Runtime
+
+T = TypeVar("T")
 
 RESTORE_TIME = timedelta(seconds=60)
 """How long the last incident may take to restore the resource. After that others take it to have died."""
@@ -34,7 +40,8 @@ RESTORING_CALL_TIME = timedelta(seconds=50)
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRIES = 12
-_PAUSE_SECONDS = 0.5
+_WAITING_SECONDS = (0.5,) * (_TRIES - 1)
+"""How long an incident waits in all for another one that restores the resource."""
 
 
 class ResourceBusyError(Exception):
@@ -66,6 +73,13 @@ class _Stored:
     until: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Released:
+    """How a release ended: the use of the resource then, or None where the incident did not use it."""
+
+    use: SharedUse | None
+
+
 class SharedResources:
     """Shared resources in the table. Methods raise what DynamoDB raises, and ResourceBusyError."""
 
@@ -88,38 +102,45 @@ class SharedResources:
         that uses the resource already keeps its share. The write is conditional, so that of two at once one sees the
         other.
         """
-        for _ in range(_TRIES):
-            stored = self._read(account, resource)
-            if stored is not None and stored.restoring not in {None, incident} and not self._over(stored):
-                self._runtime.clock.sleep(_PAUSE_SECONDS)
-                continue
+        pauses = iter(_WAITING_SECONDS)  # for all attempts together
+
+        def attempt() -> SharedUse | None:
+            stored = repeat(
+                partial(self._read, account, resource),
+                while_=partial(self._restored_by_another, incident),
+                pauses=pauses,
+                clock=self._runtime.clock,
+            )
+            if self._restored_by_another(incident, stored):
+                raise ResourceBusyError(f"{resource} is being put back by another incident's release")
             incidents = dict(stored.incidents) if stored is not None else {}
-            merged_original = merged(stored.original, original) if stored is not None else dict(original)
+            whole = keep_first(stored.original, original) if stored is not None else dict(original)
             others = {name: share for name, share in incidents.items() if name != incident}
             share = incidents[incident] if incident in incidents else choose_share(others)
-            if self._write(account, resource, stored, {**others, incident: share}, merged_original):
-                return SharedUse(share, others, merged_original)
-        raise ResourceBusyError(
-            f"{resource} is being put back by another incident's release, or changed by many at once"
-        )
+            written = self._write(account, resource, stored, {**others, incident: share}, whole)
+            return SharedUse(share, others, whole) if written else None
+
+        return self._until_written(resource, attempt)
 
     def release(self, account: str, resource: str, incident: str) -> SharedUse | None:
         """Release a resource; return its use now, or None where this incident neither uses it nor released it last.
 
         The incident that releases it last keeps others out until ``finish_restore``: it has to restore the resource.
         """
-        for _ in range(_TRIES):
+
+        def attempt() -> _Released | None:
             stored = self._read(account, resource)
             if stored is None:
-                return None
+                return _Released(None)
             share = stored.incidents.get(incident)
             others = {name: each for name, each in stored.incidents.items() if name != incident}
             if incident not in stored.incidents and (stored.restoring != incident or others):
-                return None
+                return _Released(None)
             restoring = incident if not others else None
-            if self._write(account, resource, stored, others, stored.original, restoring=restoring):
-                return SharedUse(share, others, stored.original)
-        raise ResourceBusyError(f"{resource} is being changed by many incidents at once")
+            written = self._write(account, resource, stored, others, stored.original, restoring=restoring)
+            return _Released(SharedUse(share, others, stored.original)) if written else None
+
+        return self._until_written(resource, attempt).use
 
     def finish_restore(self, account: str, resource: str, incident: str) -> None:
         """Write that the last incident has restored the resource: the next one finds it without an original.
@@ -127,30 +148,43 @@ class SharedResources:
         Nothing is deleted: no function of the hub may delete what is in the table. Raises ResourceBusyError where
         another incident has acquired it since, because this took too long.
         """
-        for _ in range(_TRIES):
+
+        def attempt() -> bool:
             stored = self._read(account, resource)
             if stored is None or (stored.restoring is None and not stored.incidents):
-                return  # a write that timed out took effect
+                return True  # a write that timed out took effect
             _refuse_others(stored, resource, incident)
-            if self._write(account, resource, stored, {}, {}):
-                return
-        raise ResourceBusyError(f"{resource} is being changed by many incidents at once")
+            return self._write(account, resource, stored, {}, {})
+
+        self._until_written(resource, attempt)
 
     def extend_restore(self, account: str, resource: str, incident: str) -> None:
         """Make sure that this incident still keeps others out, for as long as one more call takes.
 
         Raises ResourceBusyError where another incident has acquired it since, because restoring took too long.
         """
-        for _ in range(_TRIES):
+
+        def attempt() -> bool:
             stored = self._read(account, resource)
             if stored is None:
                 raise ResourceBusyError(f"no incident uses {resource}")
             _refuse_others(stored, resource, incident)
             if not self._over(stored, within=RESTORING_CALL_TIME):
-                return
-            if self._write(account, resource, stored, {}, stored.original, restoring=incident):
-                return
-        raise ResourceBusyError(f"{resource} is being changed by many incidents at once")
+                return True
+            return self._write(account, resource, stored, {}, stored.original, restoring=incident)
+
+        self._until_written(resource, attempt)
+
+    def _until_written(self, resource: str, attempt: Callable[[], T | None]) -> T:
+        """Return what an attempt returns that no other incident's write came before; read anew for each of them."""
+        at_once = (0.0,) * (_TRIES - 1)
+        written = repeat(attempt, while_=operator.not_, pauses=at_once, clock=self._runtime.clock)
+        if not written:
+            raise ResourceBusyError(f"{resource} is being changed by many incidents at once")
+        return written
+
+    def _restored_by_another(self, incident: str, stored: _Stored | None) -> bool:
+        return stored is not None and stored.restoring not in {None, incident} and not self._over(stored)
 
     def _over(self, stored: _Stored, *, within: timedelta = timedelta()) -> bool:
         until = moment(stored.until)
@@ -211,13 +245,3 @@ def _refuse_others(stored: _Stored, resource: str, incident: str) -> None:
         others = sorted(each for each in {*stored.incidents, stored.restoring} if each)
         who = ", ".join(others) or "another incident"
         raise ResourceBusyError(f"{who} acquired {resource} while this incident was restoring it")
-
-
-def merged(first: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first original with what only the later one knows; maps in it are joined key by key."""
-    found = {**later, **first}
-    for key, value in first.items():
-        known = later.get(key)
-        if isinstance(value, Mapping) and isinstance(known, Mapping):
-            found[key] = merged(value, known)
-    return found

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from functions.aws import errors
 from functions.containment.contain import contain
@@ -24,6 +23,7 @@ from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredI
 from functions.incident.store import Conclusion, Counter, LimitReachedError
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
+from functions.merge import take_latest
 from functions.organization.control import ORGANIZATION
 from functions.policy import decide
 from functions.policy.model import Decision, Mode, Policy, Provisional, Usage
@@ -325,17 +325,4 @@ def _with_state(host: Host, reason: str) -> str:
 def _with_earlier_receipt(result: AnyResult, record: Incident | None) -> AnyResult:
     """Keep what an earlier attempt is known to have changed: a release needs all of it."""
     earlier = next((step for step in record.steps if step.name == result.name), None) if record else None
-    return replace(result, receipt=_merged(earlier.receipt, result.receipt)) if earlier else result
-
-
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(old)
-    for key, value in new.items():
-        before = merged.get(key)
-        if isinstance(value, list) and isinstance(before, list):
-            merged[key] = [*before, *(each for each in value if each not in before)]
-        elif isinstance(value, dict) and isinstance(before, dict):
-            merged[key] = {**before, **value}
-        elif value is not None or key not in merged:
-            merged[key] = value
-    return merged
+    return replace(result, receipt=take_latest(earlier.receipt, result.receipt)) if earlier else result

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.aws.clients import AwsClient
+from functions.aws.retry import doubling, repeat
 from functions.finding.model import Target
 from functions.incident.conflict import writing
 from functions.incident.items import (
@@ -175,17 +176,19 @@ class HubRecords:
     def _read(self, keys: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         request: dict[str, Any] = {self._table: {"Keys": [to_item(key) for key in keys], "ConsistentRead": True}}
-        pause = _FIRST_PAUSE_SECONDS
-        for _ in range(_TRIES):
+
+        def unread() -> dict[str, Any]:
+            nonlocal request
             answer = self._dynamodb.batch_get_item(RequestItems=request)
             for item in map(from_item, answer["Responses"].get(self._table, [])):
                 found[item["pk"], item["sk"]] = item
             request = answer.get("UnprocessedKeys") or {}
-            if not request:
-                return found
-            self._runtime.clock.sleep(pause)
-            pause *= 2
-        raise ControlError("the hub's records could not be read whole")
+            return request
+
+        pauses = doubling(_FIRST_PAUSE_SECONDS, _TRIES - 1)
+        if repeat(unread, while_=bool, pauses=pauses, clock=self._runtime.clock):
+            raise ControlError("the hub's records could not be read whole")
+        return found
 
 
 def _control(values: Mapping[str, Any]) -> Control:

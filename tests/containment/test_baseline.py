@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.containment.baseline import merge, section_of
+from functions.containment.baseline import section_of
+from functions.merge import keep_first
 from functions.steps.network.isolate_return import RESTORED_UNKNOWN
 from tests.conftest import NewScenario
 from tests.finding.findings import asff
@@ -30,7 +31,7 @@ SECTIONS = st.fixed_dictionaries(
 
 @given(section=SECTIONS, addition=SECTIONS)
 def test_what_was_written_first_always_stays(section: dict[str, Any], addition: dict[str, Any]) -> None:
-    merged = merge(section, addition)
+    merged = keep_first(section, addition)
     assert set(merged) == set(section) | set(addition)
     for key, value in section.items():
         if isinstance(value, dict):
@@ -39,7 +40,7 @@ def test_what_was_written_first_always_stays(section: dict[str, Any], addition: 
             assert merged[key][: len(value)] == value
         else:
             assert merged[key] == value
-    assert merge(merged, addition) == merged
+    assert keep_first(merged, addition) == merged
 
 
 def test_a_step_without_a_section_has_none() -> None:

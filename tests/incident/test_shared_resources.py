@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions.incident.shared_resources import RESTORE_TIME, ResourceBusyError, SharedResources, SharedUse, merged
+from functions.incident.shared_resources import RESTORE_TIME, ResourceBusyError, SharedResources, SharedUse
 from tests.incident.conftest import Tables
 from tests.incident.made import Table
 
@@ -115,7 +115,6 @@ def test_a_later_holder_adds_what_the_first_did_not_know(table: Table) -> None:
     acquire(on, A, keys={"AKIAEXAMPLE1": "Active"}, member=False)
     second = acquire(on, B, keys={"AKIAEXAMPLE1": "Inactive", "AKIAEXAMPLE2": "Active"}, member=True)
     assert second.original == {"keys": {"AKIAEXAMPLE1": "Active", "AKIAEXAMPLE2": "Active"}, "member": False}
-    assert merged({"a": 1}, {"a": 2, "b": 3}) == {"a": 1, "b": 3}
 
 
 @pytest.mark.parametrize("what", ["timeout-after", "timeout-before"])

@@ -13,14 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
-
 from functions.aws import errors
+from functions.aws.retry import repeat_on_error
 from functions.clock import Clock
 from functions.incident.model import ItemOutcome, StepOutcome
 from functions.steps.network.access import Access, rule_of
 from functions.steps.reading import every
-from functions.steps.step import Member, StepError, failed_item
+from functions.steps.step import Member, StepError, try_call
 
 T = TypeVar("T")
 
@@ -64,29 +63,17 @@ def once_visible(clock: Clock, call: Callable[[], T]) -> T:
 
     Raises what the call raises.
     """
-    for pause in _PAUSES_SECONDS:
-        try:
-            return call()
-        except ClientError as error:
-            if errors.code(error) not in {*NOT_VISIBLE, _DENIED}:
-                raise
-        clock.sleep(pause)
-    return call()
+    return repeat_on_error(call, while_=_not_visible, pauses=_PAUSES_SECONDS, clock=clock)
 
 
 def try_call_on_group(member: Member, what: str, call: Callable[[], object]) -> ItemOutcome:
     """Make such a call and tell how it ended. A group that isn't there is worth another try: then one is made."""
-    for pause in (*_PAUSES_SECONDS, None):
-        try:
-            call()
-        except errors.AwsError as error:
-            if pause is None or errors.code(error) not in {*NOT_VISIBLE, _DENIED}:
-                item = failed_item(what, error)
-                return replace(item, transient=True) if item.error in NOT_VISIBLE else item
-            member.clock.sleep(pause)
-        else:
-            break
-    return ItemOutcome(what, StepOutcome.DONE)
+    item = try_call(what, partial(once_visible, member.clock, call))
+    return replace(item, transient=True) if item.error in NOT_VISIBLE else item
+
+
+def _not_visible(error: Exception) -> bool:
+    return errors.code(error) in {*NOT_VISIBLE, _DENIED}
 
 
 def outward_rules(member: Member, group: str, access: Access, *, fresh: bool) -> dict[str, str]:
