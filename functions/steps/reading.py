@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from functions.aws.retry import repeat
 from functions.clock import Clock
 from functions.parallel import Pool
 
@@ -50,9 +51,4 @@ def filtered(
 
 def read_until(clock: Clock, read: Callable[[], T], so: Callable[[T], bool]) -> T:
     """Return what ``read`` returns, read again over three seconds while it isn't ``so``; raise what it raises."""
-    for pause in PAUSES_SECONDS:
-        value = read()
-        if so(value):
-            return value
-        clock.sleep(pause)
-    return read()
+    return repeat(read, while_=lambda value: not so(value), pauses=PAUSES_SECONDS, clock=clock)

@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from functions.aws import errors
-from functions.aws.retry import repeat_on_error
+from functions.aws.retry import repeat, repeat_on_error
 from functions.clock import Clock
 from functions.incident.model import ItemOutcome, StepOutcome
 from functions.steps.network.access import Access, rule_of
 from functions.steps.reading import every
-from functions.steps.step import Member, StepError, try_call
+from functions.steps.step import Member, StepError, failed_item
 
 T = TypeVar("T")
 
@@ -67,9 +67,21 @@ def once_visible(clock: Clock, call: Callable[[], T]) -> T:
 
 
 def try_call_on_group(member: Member, what: str, call: Callable[[], object]) -> ItemOutcome:
-    """Make such a call and tell how it ended. A group that isn't there is worth another try: then one is made."""
-    item = try_call(what, partial(once_visible, member.clock, call))
-    return replace(item, transient=True) if item.error in NOT_VISIBLE else item
+    """Make such a call and tell how it ended. A group that isn't there is worth another try: then one is made.
+
+    The isolating call is made here, so this repeats by itself: few functions stand between a message and that call.
+    """
+    for pause in (*_PAUSES_SECONDS, None):
+        try:
+            call()
+        except errors.AwsError as error:
+            if pause is None or not _not_visible(error):
+                item = failed_item(what, error)
+                return replace(item, transient=True) if item.error in NOT_VISIBLE else item
+            member.clock.sleep(pause)
+        else:
+            break
+    return ItemOutcome(what, StepOutcome.DONE)
 
 
 def _not_visible(error: Exception) -> bool:
@@ -83,12 +95,7 @@ def outward_rules(member: Member, group: str, access: Access, *, fresh: bool) ->
     does, GroupError for any other egress rule, and what AWS raises.
     """
     read = partial(_read_outward_rules, member, group, access)
-    found = read()
-    for pause in _PAUSES_SECONDS if fresh else ():
-        if found:
-            return found
-        member.clock.sleep(pause)
-        found = read()
+    found = repeat(read, while_=lambda rules: fresh and not rules, pauses=_PAUSES_SECONDS, clock=member.clock)
     if fresh and not found:
         raise NotVisibleYetError(
             f"{group} was made, but the rules that it was made with don't show yet", transient=True
