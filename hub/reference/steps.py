@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from functions.steps.registry import STEPS, contain_actions, identity_actions, release_actions
+from functions.steps import registry
+from functions.steps.registry import contain_actions, identity_actions, release_actions
 from functions.steps.step import AnyStep
 from hub.policy.layers import built_in
 from hub.policy.options import Steps
@@ -66,8 +67,9 @@ def filled(page: str, figures: Mapping[str, Any]) -> str:
 
 def parts(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each generated part by the name of its markers."""
-    yield "overview", _table(("step", "switched on", "waits for", "a release", "asks people"), map(_overview, STEPS))
-    for step in STEPS:
+    heads = ("step", "switched on", "waits for", "a release", "asks people")
+    yield "overview", _table(heads, map(_overview, registry.STEPS))
+    for step in registry.STEPS:
         yield step.name, _permissions(step)
     yield "calls", _table(_CALL_COLUMNS, _call_rows(figures))
     yield "roles", _table(("role", "actions"), _role_rows())
