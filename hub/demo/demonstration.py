@@ -12,7 +12,7 @@ from functions.incident.model import Incident
 from functions.release.release import ReleaseError
 from hub.demo.scenarios import API, LATENCY_MS, DemoScenario, world
 from hub.simulation.deployment import Deployment, Handed
-from hub.simulation.run import Ended, SimulationRequest
+from hub.simulation.run import SimulationResult, SimulationRequest
 
 World = Mapping[str, Any]
 
@@ -71,9 +71,9 @@ class Demonstration:
         self.released = self.deployment.simulation.world()
         return incident
 
-    def ended(self) -> Ended:
+    def ended(self) -> SimulationResult:
         """Return the whole as a run, for the document of the contract."""
-        return Ended(
+        return SimulationResult(
             request=self.request,
             handed=[each for result in self.results for each in result.handed],
             incidents=self.deployment.incidents(),

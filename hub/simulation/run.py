@@ -40,7 +40,7 @@ class SimulationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SimulationResult:
     """A run that is over. ``world_released`` is None where no release was asked for."""
 
     request: SimulationRequest
@@ -109,7 +109,7 @@ class Ended:
         }
 
 
-def run(request: SimulationRequest) -> Ended:
+def run(request: SimulationRequest) -> SimulationResult:
     """Simulate the events and return how it ended. Raises WorldError, PolicyErrors or SimulationError beforehand."""
     with deployed(request) as deployment:
         simulation = deployment.simulation
@@ -126,7 +126,7 @@ def run(request: SimulationRequest) -> Ended:
                     except ReleaseError as error:
                         refused.append(str(error))
             incidents, released = deployment.incidents(), simulation.world()
-        return Ended(request, handed, incidents, simulation.calls, before, world, released, tuple(refused))
+        return SimulationResult(request, handed, incidents, simulation.calls, before, world, released, tuple(refused))
 
 
 @contextmanager

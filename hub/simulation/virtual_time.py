@@ -28,7 +28,7 @@ T = TypeVar("T")
 _MICROSECONDS = 1_000_000
 
 
-class Ended(BaseException):
+class SimulationOver(BaseException):
     """The simulation is over: the thread that sees this leaves what it was at."""
 
 
@@ -70,7 +70,7 @@ class VirtualTime:
     def wait(self, wait: _Wait, until: int | None = None) -> None:
         """Pass the turn on until ``wake`` is called for this wait, or until that moment."""
         if self._ending:
-            raise Ended
+            raise SimulationOver
         if until is not None:
             heapq.heappush(self._timers, (until, next(self._numbers), wait))
         following = self._next()
@@ -79,7 +79,7 @@ class VirtualTime:
             wait.thread.turn.acquire()
         wait.over = True
         if self._ending:
-            raise Ended
+            raise SimulationOver
         if wait.thread.error is not None:
             error, wait.thread.error = wait.thread.error, None
             raise error
@@ -98,7 +98,7 @@ class VirtualTime:
         return found
 
     def close(self) -> None:
-        """End every thread that still waits: each sees ``Ended`` where it is."""
+        """End every thread that still waits: each sees ``SimulationOver`` where it is."""
         self._ending = True
         self._ready.clear()
         while self._busy:

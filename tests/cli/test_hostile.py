@@ -20,7 +20,7 @@ from hub.cli.report.planned_calls import in_words
 from hub.cli.report.printable import printable
 from hub.cli.report.simulation_report import print_report
 from hub.cli.report.terminal import Terminal
-from hub.simulation.run import Ended, run
+from hub.simulation.run import SimulationResult, run
 from tests.cli.running import C2, CONFIG, simulate
 
 TITLE = (
@@ -64,13 +64,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def ended(files: tuple[Path, Path]) -> Ended:
+def ended(files: tuple[Path, Path]) -> SimulationResult:
     finding, world = files
     return run(simulation_request(SimulationArguments([str(finding)], CONFIG, world), then_release=True))
 
 
 @pytest.fixture
-def told(ended: Ended, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def told(ended: SimulationResult, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The report, on a stream of the kind that the test names."""
     for name, value in {"NO_COLOR": None, "TERM": "xterm-256color", "COLUMNS": "200", **request.param[1]}.items():
         if value is None:
@@ -134,7 +134,7 @@ def test_a_document_is_ascii(files: tuple[Path, Path]) -> None:
     assert {char for char in result.stdout if not char.isprintable()} == {"\n"}
 
 
-def test_a_stream_without_unicode_is_no_reason_to_fail(ended: Ended) -> None:
+def test_a_stream_without_unicode_is_no_reason_to_fail(ended: SimulationResult) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
     print_report(ended, CONFIG, Terminal(stream))

@@ -12,7 +12,7 @@ import pytest
 
 from functions.incident.items import CONTROL_KEY, from_item, to_item
 from hub.simulation.deployment import RELEASED_BY
-from hub.simulation.run import Ended, SimulationRequest, run
+from hub.simulation.run import SimulationResult, SimulationRequest, run
 from hub.simulation.world_file import parse_world
 from hub.simulation.world_spec import ScalingGroup
 from tests.docs.pages import fenced, section, table, text, words
@@ -121,11 +121,11 @@ def test_the_buckets_hold_what_is_described(written: Written) -> None:
 
 
 @pytest.fixture(scope="module")
-def ended() -> Ended:
+def ended() -> SimulationResult:
     return run(SimulationRequest([event()], shipped(), world(host()), then_release=True))
 
 
-def test_the_document_is_what_the_guide_describes(ended: Ended) -> None:
+def test_the_document_is_what_the_guide_describes(ended: SimulationResult) -> None:
     told = table(GUIDE, "key")
     document = ended.document()
     assert set(document) == set(told)

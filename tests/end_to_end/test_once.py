@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from hub.simulation.events import SourceEvent
-from hub.simulation.run import Ended, SimulationRequest, deployed, run
+from hub.simulation.run import SimulationResult, SimulationRequest, deployed, run
 from tests.end_to_end.hosts import ENFORCED, HOST, OUTBOUND, REGION, bundle, event, host, world
 from tests.finding.findings import asff, envelope, native, ocsf
 
@@ -19,7 +19,7 @@ def successful(ended_calls: list[dict[str, object]], operation: str) -> int:
     return sum(1 for call in ended_calls if call["operation"] == operation and call["error"] is None)
 
 
-def assert_one_incident(ended: Ended, *, volumes: int = 1) -> None:
+def assert_one_incident(ended: SimulationResult, *, volumes: int = 1) -> None:
     assert [incident.state.value for incident in ended.incidents] == ["contained"]
     assert len(ended.world["snapshots"]) == volumes
     assert successful(ended.calls, "CreateSnapshots") == 1
@@ -60,7 +60,7 @@ def test_eight_different_findings_at_once_make_one_incident() -> None:
         before = deployment.simulation.world()
         handed = deployment.deliver_together(eight())
         simulation = deployment.simulation
-        ended = Ended(request, handed, deployment.incidents(), simulation.calls, before, simulation.world(), None)
+        ended = SimulationResult(request, handed, deployment.incidents(), simulation.calls, before, simulation.world(), None)
     outcomes = Counter(each.result.outcome.value for each in handed if each.result)
     assert outcomes == {"acted": 1, "merged": 7}
     assert_one_incident(ended)

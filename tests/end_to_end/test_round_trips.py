@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from hub.simulation.run import Ended, SimulationRequest, run
+from hub.simulation.run import SimulationResult, SimulationRequest, run
 from hub.simulation.world_spec import Eni
 from tests.end_to_end.hosts import HOST, NEIGHBOUR, bundle, event, host, world
 
 LATENCY_MS = 50
 
 
-def recomputed(ended: Ended, delivery: int) -> int:
+def recomputed(ended: SimulationResult, delivery: int) -> int:
     """Compute the greatest depth among the isolating swaps of a delivery, by the definition and nothing else."""
     calls = [call for call in ended.calls if call["delivery"] == delivery]
 

@@ -22,7 +22,7 @@ from functions.release.release import ReleaseError
 from hub.simulation.deployment import Deployment
 from hub.simulation.errors import Crash
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended, deployed
+from hub.simulation.run import SimulationResult, deployed
 from tests.faults.scenarios import EVENT, SCENARIOS, as_it_began, bystanders, contained, effects, request
 from tests.faults.walk import told
 
@@ -144,7 +144,7 @@ def _contained(case: Case) -> str:
     return f"{states[0]}, {'isolated' if isolated else 'not isolated'}, named"
 
 
-def _baseline_holds(ended: Ended) -> None:
+def _baseline_holds(ended: SimulationResult) -> None:
     for incident in ended.incidents:
         if "isolate" in incident.baseline:
             before = next(each for each in ended.world_before["instances"] if each["id"] == incident.target.instance)

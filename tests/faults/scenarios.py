@@ -10,7 +10,7 @@ from typing import Any
 from functions.steps.network.idle_timeout import DEFAULTS
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended, SimulationRequest, run
+from hub.simulation.run import SimulationResult, SimulationRequest, run
 from hub.simulation.world_spec import (
     AccountSpec,
     Eni,
@@ -85,7 +85,7 @@ def request(scenario: FaultScenario, *faults: Fault) -> SimulationRequest:
     return SimulationRequest([EVENT], policy(f"steps: {scenario.steps}\n"), scenario.world, faults=faults)
 
 
-def contained(scenario: FaultScenario, *faults: Fault) -> Ended:
+def contained(scenario: FaultScenario, *faults: Fault) -> SimulationResult:
     """Run the scenario's containment under these faults."""
     return run(request(scenario, *faults))
 

@@ -11,7 +11,7 @@ import re
 import pytest
 
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended
+from hub.simulation.run import SimulationResult
 from tests.faults.walk import (
     CALLS,
     DENIED,
@@ -95,7 +95,7 @@ def test_a_denial_leaves_everything_else_done_and_the_gap_named(operation: str) 
     assert_monotonic(ended)
 
 
-def assert_monotonic(ended: Ended) -> None:
+def assert_monotonic(ended: SimulationResult) -> None:
     """The host was never re-opened, and the baseline is what was there before the first mutation."""
     groups = {group["id"]: group for group in ended.world["security_groups"]}
     assert all(quarantines(groups[group]) for group in swaps(ended))

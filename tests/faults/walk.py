@@ -13,7 +13,7 @@ from typing import Any
 from hub.policy.compile import compile_config
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import Ended, SimulationRequest, run
+from hub.simulation.run import SimulationResult, SimulationRequest, run
 from hub.simulation.world_spec import AccountSpec, Eni, Instance, WorldSpec
 from tests.finding.findings import asff, envelope
 
@@ -74,7 +74,7 @@ def bundle() -> bytes:
     return compile_config(CONFIG).data
 
 
-def contained_with(*faults: Fault, deliveries: int = 1) -> Ended:
+def contained_with(*faults: Fault, deliveries: int = 1) -> SimulationResult:
     """Run the containment of a host with two interfaces and two volumes under these faults."""
     spec = WorldSpec(
         accounts={ACCOUNT: AccountSpec("payments-prod", "/Workloads/Prod")},
@@ -85,7 +85,7 @@ def contained_with(*faults: Fault, deliveries: int = 1) -> Ended:
     return run(SimulationRequest([event], bundle(), spec, faults=faults, deliveries=deliveries))
 
 
-def made(ended: Ended) -> Counter[str]:
+def made(ended: SimulationResult) -> Counter[str]:
     """Count the calls of the first delivery by service and operation."""
     return Counter(f"{call['service']}:{call['operation']}" for call in ended.calls if call["delivery"] == 1)
 
@@ -117,7 +117,7 @@ def quarantines(group: dict[str, Any]) -> bool:
     )
 
 
-def swaps(ended: Ended) -> list[str]:
+def swaps(ended: SimulationResult) -> list[str]:
     """Return every group that was asked to be put on an interface."""
     return [
         group
@@ -127,13 +127,13 @@ def swaps(ended: Ended) -> list[str]:
     ]
 
 
-def original_groups(ended: Ended) -> dict[str, list[str]]:
+def original_groups(ended: SimulationResult) -> dict[str, list[str]]:
     """Return the groups of each interface before anything happened."""
     instance = next(each for each in ended.world_before["instances"] if each["id"] == INSTANCE)
     return {eni["id"]: eni["groups"] for eni in instance["enis"]}
 
 
-def told(ended: Ended) -> str:
+def told(ended: SimulationResult) -> str:
     """Return everything that the record says about gaps, as one text."""
     parts = [each.reason + json.dumps([step.reason for step in each.steps]) for each in ended.incidents]
     parts += [each.failure for each in ended.handed]

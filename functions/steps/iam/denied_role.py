@@ -37,7 +37,7 @@ class Receipt(TypedDict, total=False):
     roleless: bool
 
 
-class Original(TypedDict, total=False):
+class RoleOriginal(TypedDict, total=False):
     """Whether the policy was attached before the first incident of the role, where that is known."""
 
     attached: bool

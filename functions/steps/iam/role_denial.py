@@ -25,7 +25,7 @@ from functions.steps.iam.denied_role import (
     SLOTS,
     DenialTask,
     KeptRole,
-    Original,
+    RoleOriginal,
     Receipt,
     Result,
     RolesObserved,
@@ -238,11 +238,11 @@ def _way_in_denied(task: DenialTask, role: str, facts: RoleFacts) -> list[ItemOu
 def _acquire_slot(task: DenialTask, role: str, facts: RoleFacts) -> SharedUse | ItemOutcome:
     """Take a slot of the role that nobody else has, or return why there is none."""
 
-    def read_again() -> Original:
+    def read_again() -> RoleOriginal:
         now = role_facts(task.member.client("iam"), task.member.pool, role)
         return {"attached": policy_arn(task.member) in now.attached}
 
-    known: Original = {} if policy_arn(task.member) in facts.attached else {"attached": False}
+    known: RoleOriginal = {} if policy_arn(task.member) in facts.attached else {"attached": False}
     try:
         return acquire(
             task.member,

@@ -15,7 +15,7 @@ from functions.steps.iam.denied_role import (
     NAME,
     SLOTS,
     DenialTask,
-    Original,
+    RoleOriginal,
     Result,
     policy_arn,
     policy_item,
@@ -71,7 +71,7 @@ def _untag(task: DenialTask, role: str, slot: int | None, facts: RoleFacts) -> l
     return items
 
 
-def _detach(member: Member, role: str, original: Original) -> list[RestoredItem]:
+def _detach(member: Member, role: str, original: RoleOriginal) -> list[RestoredItem]:
     """Put the policy back as the first incident found it."""
     what, iam, policy = policy_item(role), member.client("iam"), policy_arn(member)
     try:

@@ -50,7 +50,7 @@ IDENTITY_GRANTS = (
 Document = Mapping[str, Any]
 
 
-class KeptRole(TypedDict):
+class RevokedRole(TypedDict):
     """The time before which sessions of a role are denied, as IAM writes it."""
 
     before: str
@@ -59,7 +59,7 @@ class KeptRole(TypedDict):
 class Section(TypedDict):
     """Each role whose policies may be written, by its name."""
 
-    roles: dict[str, KeptRole]
+    roles: dict[str, RevokedRole]
 
 
 class Receipt(TypedDict, total=False):
@@ -185,7 +185,7 @@ def answers(aftermath: Aftermath[Receipt]) -> Iterator[Risk]:
         yield ROLE_CREDENTIALS
 
 
-def _kept(observed: SessionsObserved) -> dict[str, KeptRole]:
+def _kept(observed: SessionsObserved) -> dict[str, RevokedRole]:
     """Return what the baseline keeps of the roles; nothing where the opt-in role is refused for good."""
     refused = observed.way_in.exception()
     if refused is not None and not errors.transient(refused):

@@ -67,7 +67,7 @@ class Receipt(TypedDict, total=False):
     users: list[str]
 
 
-class Original(TypedDict, total=False):
+class UserOriginal(TypedDict, total=False):
     """A user before the first incident that restricts it, as far as that is known; ``keys`` may lack some."""
 
     keys: dict[str, str]
@@ -234,7 +234,7 @@ def _restrict(task: UsersTask, user: str, read: Future[UserFacts]) -> tuple[bool
     except errors.AwsError as error:
         return False, [_unread(task, user, error)]
     member, iam = task.member, task.member.client("iam")
-    known: Original = {"keys": dict.fromkeys(facts.active, _ACTIVE)}
+    known: UserOriginal = {"keys": dict.fromkeys(facts.active, _ACTIVE)}
     if not facts.member:
         known["member"] = False
     try:
@@ -264,7 +264,7 @@ def _unread(task: UsersTask, user: str, error: Exception) -> ItemOutcome:
     return failed_item(_item(user), error)
 
 
-def _original(member: Member, user: str) -> Original:
+def _original(member: Member, user: str) -> UserOriginal:
     facts = _read(member, user)
     return {"keys": dict(facts.keys), "member": facts.member}
 
@@ -289,7 +289,7 @@ def _release(member: Member, user: str) -> list[RestoredItem]:
     return release_shared(NAME, member, _resource(user), _item(user), partial(_put_back, member, user))
 
 
-def _put_back(member: Member, user: str, original: Original) -> list[RestoredItem]:
+def _put_back(member: Member, user: str, original: UserOriginal) -> list[RestoredItem]:
     """Put keys and group back, each where it still is as Cordon set it."""
     try:
         facts = _read(member, user)
@@ -311,7 +311,7 @@ def _key_back(member: Member, user: str, key: str, now: str | None) -> RestoredI
     return restore_unless_shared(NAME, member, _resource(user), what, partial(_set, member, user, key, _ACTIVE))
 
 
-def _group_back(member: Member, user: str, original: Original, facts: UserFacts) -> RestoredItem:
+def _group_back(member: Member, user: str, original: UserOriginal, facts: UserFacts) -> RestoredItem:
     what, group = _group_item(user), names.restricted_group(member.qualifier)
     parameters = {"GroupName": group, "UserName": user}
     before = "member" in original and original["member"]

@@ -23,7 +23,7 @@ from hub.cli.invocation.logs import logs
 if TYPE_CHECKING:
     from hub.demo.checks import Check
     from hub.policy.compile import Compiled
-    from hub.simulation.run import Ended
+    from hub.simulation.run import SimulationResult
 
 _HELP = """Watch Cordon contain a host in a simulated organisation.
 
@@ -80,7 +80,7 @@ def _shipped_config() -> Path | None:
 class FinishedDemo:
     """The demonstration when it is over. ``seconds``: how long it took."""
 
-    ended: Ended
+    ended: SimulationResult
     checks: Sequence[Check]
     seconds: float
 

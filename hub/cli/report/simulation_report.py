@@ -15,10 +15,10 @@ from functions.incident.model import Incident
 from hub.cli.report.incident_report import AccountTitle, IncidentReport, print_incident
 from hub.cli.report.terminal import Terminal, coloured, said
 from hub.simulation.events import SourceEvent
-from hub.simulation.run import Ended
+from hub.simulation.run import SimulationResult
 
 
-def print_report(ended: Ended, config: Path | None = None, terminal: Terminal | None = None) -> None:
+def print_report(ended: SimulationResult, config: Path | None = None, terminal: Terminal | None = None) -> None:
     """Print the report of a run; ``config`` is where the policy's lines can be looked up."""
     shown = terminal or Terminal()
     document = ended.document()
