@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from types import MappingProxyType
 from typing import Any
 
@@ -135,7 +136,7 @@ class LabFixture:
 
     def entry(self, host: LabHost, purpose: str = names.CONTAIN) -> Entry:
         """Return what the hub's function says to enter a member role for a host."""
-        incident = new_incident(datetime.now(UTC))
+        incident = new_incident(datetime.now(UTC), SystemRandom())
         target = Target("aws", host.account, host.region, host.instance)
         actions = contain_actions(changing=True) if purpose == names.CONTAIN else release_actions()
         settings = self.lab.settings
