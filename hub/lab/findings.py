@@ -52,7 +52,7 @@ def named_in(envelope: Mapping[str, Any]) -> NamedFinding:
         reasons = "; ".join(each.reason for each in found if not isinstance(each, Finding))
         raise UnsendableFindingError(f"this is not a finding: {reasons or 'nothing was found in it'}")
     if len(names) > 1:
-        raise UnsendableFindingError(f"this holds {len(names)} findings: send them one by one")
+        raise UnsendableFindingError(f"this event has {len(names)} findings: send them one by one")
     targets = dict.fromkeys(target for each in findings for target in each.targets)
     return NamedFinding(next(iter(names)), tuple(targets))
 
