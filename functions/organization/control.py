@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's own facts, read consistently at the start of every run, in one call.
 
-Control record: which bundle and which directory are in force, and what is switched off. Beside it, for the account at
-hand: the quarantine groups that Cordon made there, and how many containments the present hour has seen.
+The control record names the bundle and the directory in force, and has what is switched off. Beside it, for the account
+of the target: the quarantine groups that Cordon made there, and the number of containments of the present hour.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FOUND_VALID = timedelta(hours=1)
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
 
 _NOT_ISOLATED = frozenset({State.OBSERVED, State.AWAITING_APPROVAL, State.RELEASED, State.CLOSED})
-"""States of an incident whose host has no quarantine group on, unless somebody works on it just now."""
+"""States of an incident whose host has no quarantine group on, unless an attempt is working on it."""
 
 _KEYS_A_CALL = 100
 """Keys that BatchGetItem takes (DynamoDB's API reference)."""
@@ -185,7 +185,7 @@ class HubRecords:
                 return found
             self._runtime.clock.sleep(pause)
             pause *= 2
-        raise ControlError("the hub's records could not be read whole")
+        raise ControlError("the hub's records could not be read completely")
 
 
 def _control(values: Mapping[str, Any]) -> Control:
