@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clock, passed in: what reads the time or waits asks it, so that a simulation can move it."""
+"""One clock, passed in: code that reads the time or waits uses it, so that a simulation can move it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the running code is working on: the incident and the credentials to use for its account.
+"""The incident of the running code, and the credentials to use for its account.
 
 Both are context variables, so that parallel calls of one incident share them and parallel incidents do not.
-Threads get them through ``functions.parallel``, which copies the context of whoever starts the work.
+Threads get them through ``functions.parallel``, which copies the context of the code that starts the work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 INCIDENT: ContextVar[str | None] = ContextVar("cordon_incident", default=None)
-"""Id of the incident in hand; None before the claim."""
+"""Id of the current incident; None before the claim."""
 
 
 @dataclass(frozen=True, slots=True)

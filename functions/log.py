@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Structured logs: one JSON object a line, searchable by incident, instance, account and outcome.
 
-Text that comes from findings is escaped by JSON itself (control characters become backslash escapes), so nothing of it
-reaches a terminal raw. Secrets are never passed in: credentials are not fields of anything that is logged.
+JSON itself escapes text that comes from findings (control characters become backslash escapes), so no raw part of it
+reaches a terminal. Secrets are never passed in: credentials are not fields of anything that is logged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of everything that a deployment has, all made from its qualifier.
 
-The functions, the stacks and the tests take names from here alone, so that a role is never looked for under a name
-that nobody gave it. Every name begins with the qualifier: a staging hub can stand beside production.
+The functions, the stacks and the tests take names only from here, so that they all use the same name for a role. Every
+name begins with the qualifier: a staging hub can exist beside production.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def not_forwarded(qualifier: str) -> str:
 
 
 def topic(qualifier: str) -> str:
-    """Return the name of the topic that tells people, in the home Region and in those that forward to it."""
+    """Return the name of the topic for notifications, in the home Region and in those that forward to it."""
     return f"{qualifier}-notifications"
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling people: what happened, where, and why, in a message that can be read on a telephone.
+"""Notifications to people: what happened, where, and why, in a message that can be read on a telephone.
 
-A notification that can't be sent never undoes or repeats what was done: it is logged, and the record stands.
+A notification that can't be sent never undoes or repeats what was done: it is logged, and the record stays.
 """
 
 from __future__ import annotations

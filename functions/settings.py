@@ -16,7 +16,7 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d")
 
 
 class SettingsError(Exception):
-    """The environment lacks a variable or holds a wrong value. ``problems`` has one sentence for each."""
+    """The environment lacks a variable or has a wrong value. ``problems`` has one sentence for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))

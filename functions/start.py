@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every function does when its process starts: the log, the settings, and the clients that are kept."""
+"""Start of every function's process: the log, the settings, and the clients that it keeps."""
 
 from __future__ import annotations
 

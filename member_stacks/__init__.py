@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What StackSets puts into every member account: the roles that Cordon assumes there, and what a quarantine denies.
+"""What StackSets deploys into every member account: the roles that Cordon assumes there, and the denials.
 
 One flat template, the same for every account; nothing here runs.
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The permission boundary of every member role: whatever is written into the roles one day, this is the most of it.
+"""The permission boundary of every member role: the roles can never do more, whatever is written into them later.
 
-The denials are explicit, since a boundary that merely leaves something out doesn't hold against a resource's own policy
-that names the session.
+The denials are explicit, since a boundary that only leaves something out has no effect where a resource's own policy
+names the session.
 """
 
 from __future__ import annotations

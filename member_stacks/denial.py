@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The denial of an instance's role for that instance alone: other hosts of the same role go on working.
+"""The denial of an instance's role for that instance alone: other hosts of the same role are not affected.
 
 Credentials that EC2 delivers to an instance carry its ARN (``ec2:SourceInstanceARN``) wherever they are used. The
-policy denies those whose ARN one of the role's tags names. So denying takes attaching this policy and writing a tag:
-never ``iam:PutRolePolicy``, which would make whoever holds it administrator of the account.
+policy denies those whose ARN one of the role's tags names. So a denial needs only this policy on the role and a tag:
+never ``iam:PutRolePolicy``, which would make its holder administrator of the account.
 
-The comparison is StringEquals, for which a tag's ``*`` is a letter like any other: ArnEquals would take it for every
-instance. One statement for each tag, so that a tag that isn't there voids its own statement and no other; and a default
-that is no instance's ARN, so that it can't match.
+The comparison is StringEquals, for which a tag's ``*`` is an ordinary character: ArnEquals would take it for every
+instance. There is one statement for each tag, so that a missing tag has an effect only on its own statement; and the
+default is no instance's ARN, so that it can't match.
 
-Systems Manager is denied by a tag of its own: where it is the investigators' way in, that tag is not written.
+Systems Manager is denied by a tag of its own: where investigators come by it, that tag is not written.
 """
 
 from __future__ import annotations

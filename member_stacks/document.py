@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IAM documents as plain data: how grants become statements. Nothing here needs CDK, so tests can read it at leisure.
+"""IAM documents as plain data: how grants become statements. Nothing here needs CDK, so tests can read it quickly.
 
 Partition and account are CloudFormation's pseudo parameters: the same text is right in every partition.
 """
@@ -112,9 +112,9 @@ def statements_of(grants: Iterable[Grant], *, qualifier: str, regions: Iterable[
 
 
 def documents(statements: Iterable[Statement]) -> list[Document]:
-    """Return as few documents as these statements fit into, in their order, each within what a managed policy holds.
+    """Return as few documents as these statements fit into, in their order, each within the size of a managed policy.
 
-    A denial in one of them holds for all, since all are attached to the same role.
+    A denial in one of them applies to all, since all are attached to the same role.
     """
     found: list[list[Statement]] = [[]]
     for statement in statements:
@@ -155,8 +155,8 @@ def narrowed(grant: Grant) -> bool:
 
 
 def _values(values: Iterable[str]) -> Any:
-    told = [substituted(value) for value in values]
-    return told[0] if len(told) == 1 else told
+    written = [substituted(value) for value in values]
+    return written[0] if len(written) == 1 else written
 
 
 def trusting_ec2() -> Document:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The drill range: a target, an attacker's host, and an attack that GuardDuty finds, to watch a containment for real.
+"""The drill range: a target, an attacker's host, and an attack that GuardDuty finds, to watch a real containment.
 
 A stack of its own in one member account and Region, made for an afternoon and deleted after it (once the target is
-released: until then it is protected from termination). Both hosts are reached by Systems Manager alone; nothing lets
-anything in from outside.
+released: until then it is protected from termination). Both hosts are reached only by Systems Manager; no rule allows
+inbound traffic from outside.
 
-A public subnet, because it is cheaper than what a private one needs: two t4g.micro (0.0084 USD an hour each), two
-public addresses (0.005 each) and two disks of 8 GB (0.08 USD per GB and month) are about 0.03 USD an hour, by
-the list prices of us-east-1 in 2025. Endpoints for Systems Manager or a NAT gateway would double that at least.
+It has a public subnet, because that costs less than what a private one needs: two t4g.micro (0.0084 USD an hour each),
+two public addresses (0.005 each) and two disks of 8 GB (0.08 USD per GB and month) are about 0.03 USD an hour, by the
+list prices of us-east-1 in 2025. Endpoints for Systems Manager or a NAT gateway would at least double that.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class DrillStack(cdk.Stack):
             tags=[cdk.CfnTag(key="Name", value=names.drill(qualifier, part))],
         )
         host.add_resource_dependency(network.way_out)
-        _acknowledge(host, "EC28", "A host of one afternoon: nobody watches its metrics by the minute.")
+        _acknowledge(host, "EC28", "A host of one afternoon: its metrics by the minute are not needed.")
         _acknowledge(host, "EC29", "A host of one afternoon: it goes with its stack. Cordon protects it in the drill.")
         return host
 
@@ -140,7 +140,7 @@ class DrillNetwork(Construct):
         self.vpc = ec2.CfnVPC(
             self, "Vpc", cidr_block=_NETWORK, enable_dns_support=True, enable_dns_hostnames=True, tags=tags
         )
-        _acknowledge(self.vpc, "VPC7", "GuardDuty reads flows and look-ups by itself; nobody else reads these.")
+        _acknowledge(self.vpc, "VPC7", "GuardDuty reads flows and look-ups by itself; no other reader needs them.")
         self.subnet = ec2.CfnSubnet(
             self, "Subnet", vpc_id=self.vpc.ref, cidr_block=_NETWORK, map_public_ip_on_launch=True, tags=tags
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may not be done to what is isolated: one list, for the restriction here and for the evidence lock.
+"""Actions that are denied on isolated resources: one list, for the restriction here and for the evidence lock.
 
-EC2 tells IAM the tags of each of these kinds of resource for each of these actions, which tests check.
+EC2 sends IAM the tags of each of these kinds of resource for each of these actions, which tests check.
 """
 
 from __future__ import annotations

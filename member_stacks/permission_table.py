@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference/permissions.md, rendered from the records: nobody writes down by hand what a role may do."""
+"""docs/reference/permissions.md, rendered from the records: no part of it is written by hand."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _HEAD = """\
 
 Every action that Cordon may take in a member account, on which kind of resource, what needs it, what narrows it, and
 why it can't be narrower. This page is made from the records that the roles are made from
-(`UPDATE_GOLDEN=1 pytest tests/member_stacks`); `tests/member_stacks` compares the two, and holds every condition key to
-AWS's service authorization reference.
+(`UPDATE_GOLDEN=1 pytest tests/member_stacks`); `tests/member_stacks` compares the two, and compares every condition key
+with AWS's service authorization reference.
 
 Three things narrow every row, and are not repeated:
 
 - the Regions of the deployment (`aws:RequestedRegion`; IAM itself has none);
 - the session policy: the one instance of the incident, the finding's Region, the actions of the mode; of everything
   else (interfaces, volumes, groups, ACLs, scaling groups, target groups, roles, users) what the account has. The
-  function chooses it, so it holds mistakes and stolen sessions, not somebody who runs code in the function's place: to
-  them only the columns below apply;
+  function chooses it, so it restricts mistakes and stolen sessions, but not an attacker who runs code in the function.
+  For such an attacker only the columns below apply;
 - the permission boundary: nothing of Cordon's own IAM path, no further role, no snapshot to any account but forensics.
 
-`{incident}` stands for the incident that the session was opened for. It is the session's tag `{tag}`, which
-the role's trust holds to the session's name and SourceIdentity. Conditions on `ec2:Attribute` hold as well where EC2
+`{incident}` stands for the incident of the session. It is the session's tag `{tag}`; the role's trust
+demands that the tag equals the session's name and SourceIdentity. Conditions on `ec2:Attribute` are also true where EC2
 doesn't send the key: EC2 documents the key but not how it spells each value, and no containment may fail by a spelling.
 
 {counts}"""
@@ -42,8 +42,8 @@ the deployment's qualifier.
 """
 
 _ROLES = {
-    names.CONTAIN: "Role, with a managed policy of the same name, and further ones (`-2`) where one does not hold all.",
-    names.RELEASE: "Role, with a managed policy of the same name, and further ones (`-2`) where one does not hold all.",
+    names.CONTAIN: "Role, with a managed policy of the same name, and more of them (`-2`) where one is too small.",
+    names.RELEASE: "Role, with a managed policy of the same name, and more of them (`-2`) where one is too small.",
     names.IDENTITY: "Role, with a managed policy of the same name; opt-in.",
 }
 
@@ -56,9 +56,9 @@ Assumed by the release function alone.
 """,
     names.IDENTITY: """\
 Made only where the deployment asks for it (`rollout.identity`), and assumed by the intake function and the release
-function. It is for inline denial, for revoking sessions and for swapping the instance profile, and whoever may write an
-inline policy is in effect administrator of the account. The denial that Cordon ships as a managed policy needs none of
-this.
+function. It is for inline denial, for revoking sessions and for swapping the instance profile. A principal that may
+write an inline policy is in effect administrator of the account. The denial that Cordon ships as a managed policy needs
+none of this.
 """,
 }
 
@@ -95,7 +95,7 @@ def _made() -> Iterable[tuple[str, str]]:
             "incident, writing those tags, the serial console of any host, and getting out of the policy by IAM. It "
             "can be attached to roles; permission sets name it by this name and path."
         ),
-        names.restricted_group(QUALIFIER): "IAM group that has it, for IAM users: nobody else can be in a group.",
+        names.restricted_group(QUALIFIER): "IAM group that has it, for IAM users: others can't be in a group.",
         names.member_policy(QUALIFIER, "denial"): (
             "Managed policy: denies a role everything but Systems Manager, for the instances that the role's tags "
             f"`{names.denied_tag(QUALIFIER, 1)}` to `{names.denied_tag(QUALIFIER, names.DENIED_TAGS)}` name by ARN. "

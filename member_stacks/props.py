@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between one deployment's member template and another's. It is the same for every member account."""
+"""What differs between the member templates of two deployments. It is the same for every member account."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A role that may do nothing, and its instance profile: what a host gets in exchange for its own."""
+"""A role without permissions, and its instance profile: a host gets it in exchange for its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class QuarantinedProfile(Construct):
             "Role",
             role_name=names.quarantined_role(qualifier),
             path=names.iam_path(qualifier),
-            description="Cordon: what a quarantined host runs as; it may do nothing.",
+            description="Cordon: the role of a host whose profile was swapped; it has no permissions.",
             assume_role_policy_document=trusting_ec2(),
             permissions_boundary=boundary,
         )

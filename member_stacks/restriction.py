@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""*Deny-termination-of-isolated-instances*: what is isolated is left alone, and nobody says falsely that it is.
+"""*Deny-termination-of-isolated-instances*: isolated resources stay unchanged, and their tags can't be forged.
 
-It asks nothing about who calls, so it can be attached to anyone: the group of this stack (IAM users alone can be in
-one), roles, and permission sets, which name it by its name and path. Cordon's own roles don't have it.
+It has no condition on the caller, so it can be attached to any principal: the group of this stack (only IAM users can
+be in one), roles, and permission sets, which name it by its name and path. Cordon's own roles don't have it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _TAGGING = ("ec2:CreateTags", "ec2:DeleteTags")
 def restriction(qualifier: str) -> Document:
     """Return the document. Tags are matched in any case of letters, as people write them.
 
-    What Cordon isolated is told by the incident's tag too: IAM doesn't tell ``Status`` from ``status``, and what has
-    both could be taken for something that isn't isolated.
+    The incident's tag marks isolated resources too: IAM doesn't distinguish ``Status`` from ``status``, and a resource
+    with both could look as if it wasn't isolated.
     """
     status, incident = f"Tag/{names.STATUS_TAG}", names.incident_tag(qualifier)
     kept = [*KEPT, *_TAGGING]

@@ -18,7 +18,7 @@ from member_stacks.props import MemberProps
 from member_stacks.trust import trust
 
 MAX_SESSION_SECONDS = 3_600
-"""The least that IAM lets a role have; the functions ask for 900."""
+"""The shortest that IAM allows; the functions ask for 900."""
 
 
 class MemberRole(Construct):

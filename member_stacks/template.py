@@ -77,7 +77,7 @@ class MemberStack(cdk.Stack):
                 props=props,
                 purpose=names.IDENTITY,
                 assumed_by=(names.INTAKE, names.RELEASE),  # what is written inline is taken away by a release
-                description="Cordon: cut off the identity of the host of one incident by wide IAM rights (opt-in).",
+                description="Cordon: deny the role of the host of one incident by wide IAM rights (opt-in).",
                 grants=identity,
                 boundary=limit.ref,
             )
@@ -94,7 +94,7 @@ class MemberStack(cdk.Stack):
             "Restriction",
             managed_policy_name=names.restriction_policy(qualifier),
             path=path,
-            description="Cordon: whoever has this can't end, change or free what is isolated.",
+            description="Cordon: denies ending, changing or freeing what is isolated.",
             policy_document=restriction(qualifier),
         )
         iam.CfnGroup(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may become a member role: a function of the hub, for one incident, and it has to say which.
+"""The trust of a member role: only a function of the hub may assume it, for one incident, which it has to name.
 
-The incident's id is the session's name, its SourceIdentity and its tag, all three the same: the first two tell
-CloudTrail, the tag is what the role's own permissions are bound to.
+The incident's id is the session's name, its SourceIdentity and its tag, all three the same: CloudTrail shows the first
+two, and the role's own permissions are bound to the tag.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SAID = "${sts:SourceIdentity}"
 
 
 def trust(props: MemberProps, *functions: str) -> Document:
-    """Return the trust policy that lets the hub's functions of these names in.
+    """Return the trust policy that allows the hub's functions of these names.
 
     Each action has the conditions whose keys the service authorization reference lists for it: ExternalId and session
     name are there when the role is assumed, not when the session is tagged or its SourceIdentity set.

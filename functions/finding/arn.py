@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Amazon Resource Names, taken apart and checked character by character.
+"""Amazon Resource Names, split and checked character by character.
 
-Whatever passes here is plain ASCII from a narrow set, so that it may be a key, a path or a line of a log.
+Text that passes here is plain ASCII from a narrow set, so that it may be a key, a path or a line of a log.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who started it: the host, or somebody else.
+"""Who started the activity: the host, or another party.
 
-An outsider can provoke an inbound finding, so that containing on one hands out a button to cut hosts off.
-``resourceRole`` does not tell (published DNS findings come as ACTOR and as TARGET): what happened does, and where
-the finding doesn't say what happened, its type. Whatever is in no table is unknown, on purpose.
+An outsider can provoke an inbound finding. If Cordon contained hosts because of one, any outsider could isolate hosts.
+``resourceRole`` does not show the direction (published DNS findings come as ACTOR and as TARGET). It is derived from
+what happened, and where the finding doesn't say that, from its type. A type in no table is unknown, on purpose.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def derive(types: Iterable[str], action: Action) -> Direction:
 
 
 def of_type(name: str) -> Direction:
-    """Return who starts what findings of this type tell of."""
+    """Return who starts the activity that findings of this type report."""
     # Runtime Monitoring sees processes on the host itself, and a sequence ends with the host doing something.
     if name in OUTBOUND_TYPES or ":Runtime/" in name or name.startswith("AttackSequence:"):
         return Direction.OUTBOUND

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ASFF-shaped document that policy's ``where`` expressions see for findings of the other dialects.
 
-One shape means that a rule is written once. The keys are those the classic hub would have written, as far as the
-finding says enough.
+With one shape, a rule is written once. The keys are those that the classic hub would have written, as far as the
+finding has the facts.
 """
 
 from __future__ import annotations

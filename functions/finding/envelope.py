@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The EventBridge event around findings. It says which dialect they are in, and nothing else is taken from it.
+"""The EventBridge event around findings. It gives the dialect of the findings, and nothing else is read from it.
 
-Its account and Region are the hub's where the hub's bus carries the findings of others.
+Its account and Region are the hub's where the hub's bus forwards the findings of others.
 """
 
 from __future__ import annotations

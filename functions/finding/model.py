@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The finding as the rest of Cordon sees it, whatever dialect it came in."""
+"""The finding as the rest of Cordon sees it, whatever its dialect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Dialect(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who started it: the host (outbound), somebody else (inbound), or it can't be told."""
+    """Who started the activity: the host (outbound), another party (inbound), or it is unknown."""
 
     OUTBOUND = "outbound"
     INBOUND = "inbound"

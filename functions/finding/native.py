@@ -2,7 +2,7 @@
 """Reads a finding as GuardDuty itself sends it to EventBridge, in camel case.
 
 Such an event can't be forged: its source begins with ``aws.``. It names no product and gives the instance without
-an ARN, so that account and Region are checked against the finding's own ARN. Severity and ``service`` may be absent.
+an ARN, so account and Region are checked against the finding's own ARN. Severity and ``service`` may be absent.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proof that a finding is GuardDuty's, and of which account and Region.
+"""Proof that a finding is GuardDuty's, and of its account and Region.
 
-Nobody but AWS sends events whose source begins with ``aws.``, but whoever may call BatchImportFindings in a member
-account writes their content. What they can't have is GuardDuty's own product ARN. Beyond that, every place of a
-finding that names account, Region or partition must say the same. Whether the account is a member of the
-organisation is the caller's to ask.
+Only AWS can send events whose source begins with ``aws.``. But a principal that may call BatchImportFindings in a
+member account writes their content. It can't use GuardDuty's own product ARN. Beyond that, every place of a finding
+that names account, Region or partition must have the same value. The caller checks whether the account is a member of
+the organisation.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way in: an EventBridge event, in whatever dialect, becomes findings and refusals.
+"""The entry of the package: an EventBridge event, in any dialect, becomes findings and refusals.
 
 Never raises, whatever the JSON: a message that can't be read is recorded like any other.
 """
@@ -25,7 +25,7 @@ _PRINTABLE_ID: Final = re.compile(r"[!-~]{1,512}")
 
 
 def parse(envelope: object) -> list[Finding | Refusal]:
-    """Return one entry for each finding in the event, and one Refusal for an event that holds none.
+    """Return one entry for each finding in the event, and one Refusal for an event without findings.
 
     ``envelope`` is any JSON value: the decoded body of a queue's message. A Finding is authentic in itself, that is,
     all that names its account, Region and partition agrees and the product is GuardDuty; whether the account is one

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recognising sample findings, which are planned and never enforced.
+"""Recognises sample findings, which are planned and never enforced.
 
-Only what AWS itself writes counts. Tags, names and domains are looked at nowhere here: an attacker who may tag a
-host could otherwise turn real findings into samples.
+Only what AWS itself writes counts. This module never reads tags, names or domains: an attacker who may tag a host could
+otherwise turn real findings into samples.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GuardDuty's severity out of the fields of each dialect. A number says more than a label and wins over it."""
+"""GuardDuty's severity from the fields of each dialect. A number is more exact than a label, so it takes precedence."""
 
 from __future__ import annotations
 

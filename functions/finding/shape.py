@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking parsed JSON apart without trusting it, and showing bits of it in a reason.
+"""Reads parsed JSON without trusting it, and shows parts of it in a reason.
 
-``mapping`` and ``sequence`` insist: what targets, account or type depend on must have the right shape.
-``lenient`` does not: what only describes (tags, evidence) must not keep a finding from being acted on.
-Nothing here recurses, so depth does no harm.
+``mapping`` and ``sequence`` are strict: data for targets, account or type must have the right shape. ``lenient`` is
+not: data that only describes (tags, evidence) must not keep Cordon from acting on a finding. Nothing here recurses, so
+depth does no harm.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which instances a finding is about. Every resource is looked at, never just the first."""
+"""The instances that a finding is about. Every resource is read, never only the first."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A finding's title, as it is kept. Escaping it is left to whoever prints it: the record keeps what was said."""
+"""A finding's title, as it is stored. Code that prints it has to escape it: the record keeps the original text."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GuardDuty's finding types, and how each is spelt in the AWS Security Finding Format.
+"""GuardDuty's finding types, and the spellings of each in the AWS Security Finding Format.
 
-``types.json`` holds a row for each type: name, resource, default severity (null where GuardDuty varies it) and
+``types.json`` has a row for each type: name, resource, default severity (null where GuardDuty varies it) and
 ASFF spellings, the usual one first. Sources: the GuardDuty User Guide's table of active finding types, the
 Security Hub User Guide's table of GuardDuty types, and received findings where those tables have gaps.
-A type that is in no table is understood by rule, so that a new one is not lost.
+A type in no table is read by rule, so that a new type is not lost.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which IAM users a finding names: those whose access keys are among its resources, never a role's session."""
+"""The IAM users that a finding names: those whose access keys are among its resources, never a role's session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY: Final = ("AwsIamAccessKey", "AWS::IAM::AccessKey")
 _USER: Final = "IAMUser"
 """GuardDuty's word for it, in every dialect; roles are ``Role``, ``AssumedRole``."""
 NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-"""What IAM lets a user be called (IAM API reference, CreateUser)."""
+"""The names that IAM allows for a user (IAM API reference, CreateUser)."""
 
 
 def users_of(document: Mapping[str, Any]) -> tuple[str, ...]:

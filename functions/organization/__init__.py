@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hub knows of its organisation: accounts and OUs, kill switches, which bundle is in force.
+"""The hub's facts about its organisation: accounts and OUs, kill switches, the bundle in force.
 
 Errors:
 

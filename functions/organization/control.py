@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's own facts, read consistently at the start of every run, in one call.
 
-Control record: which bundle and which directory are in force, and what is switched off. Beside it, for the account at
-hand: the quarantine groups that Cordon made there, and how many containments the present hour has seen.
+The control record names the bundle and the directory in force, and has what is switched off. Beside it, for the account
+of the target: the quarantine groups that Cordon made there, and the number of containments of the present hour.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FOUND_VALID = timedelta(hours=1)
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
 
 _NOT_ISOLATED = frozenset({State.OBSERVED, State.AWAITING_APPROVAL, State.RELEASED, State.CLOSED})
-"""States of an incident whose host has no quarantine group on, unless somebody works on it just now."""
+"""States of an incident whose host has no quarantine group on, unless an attempt is working on it."""
 
 _KEYS_A_CALL = 100
 """Keys that BatchGetItem takes (DynamoDB's API reference)."""
@@ -50,7 +50,7 @@ _FIRST_PAUSE_SECONDS = 0.05
 
 
 class ControlError(Exception):
-    """The hub's own record could not be read whole; nothing may be done without it."""
+    """The hub's own record could not be read completely; nothing may be done without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class HubRecords:
     def contained(self, targets: Iterable[Target]) -> set[Target]:
         """Return those of the targets that are in an incident which isolates its host, or is about to.
 
-        Raises ControlError if the claims could not be read whole.
+        Raises ControlError if the claims could not be read completely.
         """
         by_key = {(key["pk"], key["sk"]): target for target in targets for key in [claim_key(target)]}
         keys = [{"pk": partition, "sk": sort} for partition, sort in by_key]
@@ -187,7 +187,7 @@ class HubRecords:
 
         pauses = doubling(_FIRST_PAUSE_SECONDS, _TRIES - 1)
         if repeat(unread, while_=bool, pauses=pauses, clock=self._runtime.clock):
-            raise ControlError("the hub's records could not be read whole")
+            raise ControlError("the hub's records could not be read completely")
         return found
 
 

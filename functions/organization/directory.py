@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory: which accounts belong to the organisation, and in which OU each one is.
+"""The directory: the accounts of the organisation, each with its OU.
 
-The sweep keeps it as one document; functions load it beside the policy bundle and again when the control record
-names a newer one. An account that is not in it is looked up once, so that a new account is covered at once.
+It is one document; functions load it beside the policy bundle, and again when the control record names a newer one. An
+account that is not in it is looked up once, so that policy covers a new account at once.
 """
 
 from __future__ import annotations

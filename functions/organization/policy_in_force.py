@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in force right now: the bundle and the directory, loaded once and again when the control record moves.
+"""The policy in force: the bundle and the directory, loaded once, and again when the control record changes.
 
-Fails closed for acting and open for telling: with no valid bundle there is no policy, and ``PolicyInForce.problem``
-says why, so that findings are still recorded and people are told.
+Without a valid bundle there is no policy and Cordon never acts. ``PolicyInForce.problem`` says why, so that findings
+are still recorded and people are notified.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Loader:
         if self._bundle is None or self._bundle.digest != control.bundle:
             data = self._get(bundle_key(control.bundle))
             if isinstance(data, str):
-                return f"the policy bundle {control.bundle[:12]} can't be had: {data}"
+                return f"the policy bundle {control.bundle[:12]} can't be loaded: {data}"
             try:
                 bundle = Bundle.loads(data)
             except BundleError as error:
@@ -86,7 +86,7 @@ class Loader:
         if self._directory is None or self._directory[0] != control.directory:
             data = self._get(directories.object_key(control.directory))
             if isinstance(data, str):
-                return f"the directory {control.directory[:12]} can't be had: {data}"
+                return f"the directory {control.directory[:12]} can't be loaded: {data}"
             try:
                 directory = Directory.loads(data)
             except DirectoryError as error:
@@ -97,7 +97,7 @@ class Loader:
         return self._directory[1]
 
     def _get(self, key: str) -> bytes | str:
-        """Return the object, or S3's words where it isn't there: it says denied too to who may not list the bucket."""
+        """Return the object, or S3's message if it isn't there: without permission to list, S3 says denied too."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=key)
         except errors.AwsError as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Lambda handler that tells of every change of the control record: kill switch, policy and directory in force.
+"""The Lambda handler that reports every change of the control record: kill switch, policy and directory in force.
 
-It hangs on the table's stream, filtered on that one item. A change that could not be told is an error of the
-function: the stream offers it again, and an alarm tells if it stays so.
+It reads the table's stream, filtered on that one item. A change that it can't report is an error of the function: the
+stream offers it again, and an alarm goes off if the error persists.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _SWITCHES = "switched_off"
 
 
 class UntoldError(Exception):
-    """A change could not be told; it has to come again."""
+    """A change could not be reported; the stream has to offer it again."""
 
 
 def tell(notifier: Notifier, event: Mapping[str, Any]) -> int:
-    """Tell of every change of the control record in a batch of the stream; return how many there were.
+    """Report every change of the control record in a batch of the stream; return how many there were.
 
-    Raises UntoldError at the first that could not be told.
+    Raises UntoldError at the first change that could not be reported.
     """
     told = 0
     for record in event.get("Records", []):
@@ -35,7 +35,7 @@ def tell(notifier: Notifier, event: Mapping[str, Any]) -> int:
             continue
         lines = _lines(from_item(change.get("OldImage", {})), from_item(change.get("NewImage", {})))
         if not notifier.tell(_SUBJECT, lines):
-            raise UntoldError("a change of the control record could not be told")
+            raise UntoldError("a change of the control record could not be reported")
         told += 1
     return told
 

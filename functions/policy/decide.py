@@ -111,8 +111,8 @@ def final(
     """Decide with the instance known, before the first mutation.
 
     ``policy`` is the one of the bundle that the provisional decision names; should it be another, a rule that is gone
-    no longer counts and a lower mode of a rule holds. ``usage`` is counted before this containment. ``released_at`` is
-    when the target's last incident was released, if one was.
+    no longer counts and a lower mode of a rule applies. ``usage`` is counted before this containment. ``released_at``
+    is when the target's last incident was released, if one was.
     """
     rules = {rule.id: rule for rule in policy.rules}
     waiting = [
@@ -194,7 +194,7 @@ def _conclude(
 ) -> tuple[Candidate, Mode, tuple[str, ...]]:
     winner = max(candidates, key=lambda candidate: candidate.mode.rank)
     if withdrawn:
-        # Members can set that state, so it never quietly undoes an enforcing rule: people are asked.
+        # Members can set that state, so it never silently undoes an enforcing rule: a person has to approve.
         winner = _lower(winner, Mode.APPROVE if winner.mode is Mode.ENFORCE else Mode.OFF, withdrawn)
     for cap in caps:
         winner = _lower(winner, cap.mode, cap.reason)

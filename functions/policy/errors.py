@@ -18,4 +18,4 @@ class BundleError(PolicyError):
 
 
 class RecordError(PolicyError):
-    """A stored provisional decision lacks something or holds something unknown."""
+    """A stored provisional decision lacks a value or has an unknown one."""

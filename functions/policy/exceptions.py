@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When an exception of policy applies, and how far it may lower a mode.
 
-Pure. An exception asks either the finding alone, and is settled with it, or the described instance as well.
+Pure. An exception depends on the finding alone, and is decided with it, or on the described instance as well.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _names(exception: PolicyException, target: Target, now: datetime) -> bool:
 
 
 def _by_tags(exception: PolicyException) -> bool:
-    """Tell whether whoever holds a host can bring it under the exception by tagging it.
+    """Tell whether a person who controls a host can bring it under the exception by tagging it.
 
     An instance, an image or a scaling group that is named besides keeps others out. An account doesn't, nor do rules:
     the attacker is inside the one and acts under the other. What else a ``where`` asks is nothing to rely on.

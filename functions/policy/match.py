@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rules a finding matches, and whether a ``where`` holds.
+"""The rules that match a finding, and the result of a ``where``.
 
-Pure, and it never raises: an expression that fails at run time counts as no match, and the reason is handed on so that
-the decision tells it.
+Pure, and it never raises: an expression that fails at run time does not match, and the reason is returned so that
+the decision can show it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class WhereResult:
-    """Whether an expression holds; ``problem`` says why it could not be evaluated, if so."""
+    """Whether an expression is true; ``problem`` says why it could not be evaluated, if so."""
 
     applies: bool
     problem: str = ""
@@ -81,14 +81,14 @@ def where(expression: str, document: Mapping[str, Any]) -> WhereResult:
     try:
         value = _compiled(expression).search(document)
     except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
-        # JMESPath's errors are ValueErrors; its functions let Python's own through on odd numbers and odd shapes.
+        # JMESPath's errors are ValueErrors; its functions raise Python's own on odd numbers and odd shapes.
         return WhereResult(applies=False, problem=_short(str(error) or type(error).__name__))
     return WhereResult(applies=not (value is None or value is False or value in ("", [], {})))
 
 
 @lru_cache(maxsize=1024)
 def reads_tags(expression: str) -> bool:
-    """Tell whether an expression looks at tags, which whoever holds the instance may be able to write."""
+    """Tell whether an expression reads tags, which a person who controls the instance may be able to write."""
     try:
         parsed = _compiled(expression).parsed
     except (ValueError, RecursionError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Policy as it is in force for one account, and what is decided by it."""
+"""Policy as it is in force for one account, and the decisions by it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which findings a rule is for. ``types`` may hold ``*`` wildcards; ``where`` is JMESPath over the finding."""
+    """Which findings a rule is for. ``types`` may have ``*`` wildcards; ``where`` is JMESPath over the finding."""
 
     types: tuple[str, ...]
     severity: Label = Label.INFORMATIONAL
@@ -95,7 +95,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One rule that matches the finding. ``mode`` is the rule's own after what ``reasons`` tells."""
+    """One rule that matches the finding. ``mode`` is the rule's own, lowered for ``reasons``."""
 
     rule: str
     origin: str
@@ -105,7 +105,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A ceiling that holds whichever rule wins, and why."""
+    """A ceiling for the mode, whichever rule decides, and why."""
 
     mode: Mode
     reason: str
@@ -116,7 +116,7 @@ class Provisional:
     """What the finding alone decides, before the instance is known. Plain data: it is stored with the claim.
 
     ``mode``, ``rule``, ``origin`` and ``reasons`` are the answer so far; the rest is what the final decision needs of
-    the finding, so that it can be made when the finding is no longer at hand.
+    the finding, so that it can be made later, without the finding.
     """
 
     finding_id: str
@@ -128,7 +128,7 @@ class Provisional:
     candidates: tuple[Candidate, ...] = ()
     """Every rule that matches, in file order."""
     caps: tuple[Cap, ...] = ()
-    """Ceilings that follow from the finding, the event or the account, in the order in which they are told."""
+    """Ceilings from the finding, the event or the account, in the order in which decisions show them."""
     withdrawn: str | None = None
     """Why the finding no longer stands in Security Hub (suppressed, resolved); None while it stands."""
     notes: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class Provisional:
     sequence_targets: int = 0
     """How many instances the finding's attack sequence names; 0 when it is no attack sequence."""
     active_at: datetime | None = None
-    """Last activity that the finding tells of."""
+    """Last activity that the finding reports."""
     users: tuple[str, ...] = ()
     """Names of IAM users whose access keys the finding names."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which resources the operations of services beside EC2 involve, and which condition keys they carry: a table too.
 
-From the service authorization reference of each service, which a test holds it to. Calls name things where IAM asks for
+From the service authorization reference of each service; a test compares the two. Calls name things where IAM asks for
 ARNs: an IAM name says nothing of the path, and an Auto Scaling group's nothing of its UUID, so both are looked up.
 """
 

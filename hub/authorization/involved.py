@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which resources each EC2 operation involves: a table, and nothing but the table.
 
-From the service authorization reference for EC2 (which a test holds it to): every resource type that the reference
+From the service authorization reference for EC2 (a test compares the two): every resource type that the reference
 marks as required is here, and of the others those that the call's parameters name. What a call makes has no id yet.
 """
 
@@ -16,7 +16,7 @@ from typing import Literal
 class Involved:
     """One type of resource that an operation involves.
 
-    kind       EC2's resource type; empty: told by each id's prefix
+    kind       EC2's resource type; empty: from each id's prefix
     ids        JMESPath of the ids in the parameters; empty: the call makes it, or doesn't name it
     via        ``volumes``: the volumes of the instance that ``ids`` names; ``devices``: those at the devices that it
                names; ``host``: the instance at the other end, if any; ``attachment``: the interface of an attachment;

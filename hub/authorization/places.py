@@ -35,7 +35,7 @@ def place_of(partition: str, account: str, region: str, *, iam: Named, passed: P
 
 
 def tags_of(account: str, region: str) -> Tags:
-    """Return a function that tells the tags that something of EC2's has there; of others it knows none."""
+    """Return a function that returns the tags of an EC2 resource there; for other services it knows none."""
     from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
 
     ec2: Any = ec2_backends[account][region]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One call becomes everything that its service asks IAM for it: each resource involved, with what is known of it.
 
-The lab enforces the members' policies with this, and the tests prove them with it, so it must never let anything
+The lab enforces the members' policies with this, and the tests prove them with it, so it must never allow anything
 through silently: an operation that isn't in the table is an error, and so is an id of an unknown kind.
 """
 
@@ -24,7 +24,7 @@ NOT_NAMED = "*"
 
 
 class UnknownOperationError(Exception):
-    """There is no telling what a service asks IAM for this call: ``operation``, and why not."""
+    """It is unknown what a service asks IAM for this call: ``operation``, and why."""
 
     def __init__(self, operation: str, why: str, service: str = "ec2") -> None:
         super().__init__(f"{service}:{operation}: {why}")
@@ -82,8 +82,8 @@ def requests_of(
 ) -> tuple[AuthorizationRequest, ...]:
     """Return every question that a service asks IAM for one call; raise UnknownOperationError for what isn't known.
 
-    ``parameters`` and ``service`` as boto3 takes them; ``tags`` tells the tags that a resource has before the call: of
-    EC2's by its id, of others by its ARN.
+    ``parameters`` and ``service`` as boto3 takes them; ``tags`` returns the tags that a resource has before the call:
+    of EC2's by its id, of others by its ARN.
     """
     if service != "ec2":
         return tuple(_of_another(IAM_PREFIXES.get(service, service), operation, parameters, (place, tags)))
@@ -110,11 +110,11 @@ def requests_of(
 
 
 def _profile(operation: str, parameters: Mapping[str, Any], place: CallPlace) -> str | None:
-    """Return the ARN of the instance profile that a call gives to an instance: it may be told by name alone."""
+    """Return the ARN of the instance profile that a call gives to an instance: the call may have only its name."""
     if operation not in PROFILES:
         return None
-    told = jmespath.search(PROFILES[operation], parameters) or {}
-    return str(told["Arn"]) if "Arn" in told else _of_name("instance-profile", str(told.get("Name", "")), place)
+    found = jmespath.search(PROFILES[operation], parameters) or {}
+    return str(found["Arn"]) if "Arn" in found else _of_name("instance-profile", str(found.get("Name", "")), place)
 
 
 def _passing(profile: str | None, place: CallPlace) -> Iterator[AuthorizationRequest]:
@@ -247,7 +247,7 @@ def _attributes(operation: str, parameters: Mapping[str, Any]) -> dict[str, str 
 
 
 def _sharing(parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return whom a snapshot is shared with: told as one structure, or as lists with the operation beside them."""
+    """Return the accounts of a share: the call has one structure, or lists with the operation beside them."""
     way = "Remove" if parameters.get("OperationType") == "remove" else "Add"
     told = parameters.get("CreateVolumePermission", {})
     found: dict[str, tuple[str, ...]] = {}

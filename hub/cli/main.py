@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ``cordon`` command: its group, and the border where every error becomes a message and an exit code.
 
-Nothing slow is imported here: a subcommand's module is loaded when it is asked for.
+Nothing slow is imported here: a subcommand's module is loaded when the subcommand runs.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ BUG = 70
 """Exit codes beside those of the subcommands; 2 is bad usage everywhere."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What a write ends with that has no room; files that are written by name are told by their names elsewhere."""
+"""Errors of a write without room; errors of files that are written by name have the name already."""
 
 TRACEBACK = "CORDON_TRACEBACK"
-"""Environment variable for those who look for a bug in Cordon itself."""
+"""Environment variable for finding a bug in Cordon itself."""
 
 _SUBCOMMANDS = {
     "demo": ("hub.cli.commands.demo", "demo", "Watch Cordon contain a host in a simulated organisation."),
@@ -41,17 +41,17 @@ _SUBCOMMANDS = {
     "organization": (
         "hub.cli.commands.organization",
         "organization",
-        "Deploy Cordon into an organisation, or take it away.",
+        "Deploy Cordon into an organisation, or remove it.",
     ),
     "incidents": ("hub.cli.commands.incidents", "incidents", "List the incidents of a deployment."),
     "release": ("hub.cli.commands.release", "release", "Release an incident's host: put it back as it was."),
-    "switch": ("hub.cli.commands.switch", "switch", "The kill switch: let Cordon only observe, or act again."),
+    "switch": ("hub.cli.commands.switch", "switch", "The kill switch: make Cordon only observe, or act again."),
 }
 """Module, name and summary of each subcommand, in the order in which people need them."""
 
 
 class Cordon(click.Group):
-    """A group that loads its subcommands late and never lets a traceback out."""
+    """A group that loads its subcommands late and never prints a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands in the order in which people need them."""
@@ -78,7 +78,7 @@ class Cordon(click.Group):
             outcome = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            _forget_output()  # whoever read has gone away
+            _forget_output()  # the reader has closed its end
             return BROKEN_PIPE
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt, EOFError):
             raise
@@ -107,13 +107,13 @@ class Cordon(click.Group):
 
 
 def _forget_output() -> None:
-    """Let what could not be written go nowhere: the interpreter would complain when it flushes at exit."""
+    """Discard output that could not be written: the interpreter would complain when it flushes at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Bug(click.ClickException):
-    """Something that Cordon did not expect: told in one line, because a traceback helps nobody but its authors."""
+    """An error that Cordon did not expect: printed in one line, because a traceback helps only its authors."""
 
     exit_code = BUG
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to come of the demonstration: checked every time, read from the simulated cloud where that can tell."""
+"""The results that the demonstration must have: checked every time, read from the simulated cloud where possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GROUP, _ROLE = "payments-api", "payments-api"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that must be so; ``found`` tells what was there instead."""
+    """A result that must be; ``found`` is what was there instead."""
 
     scenario: str
     what: str
@@ -44,7 +44,7 @@ def check_release(demonstration: Demonstration, incident: Incident | None, round
         Check(RELEASE, "the host is as it was before", bool(before) and before == after, _difference(before, after)),
         Check(
             RELEASE,
-            "scaling group and target group have it back, and its role is denied no more",
+            "it is in its scaling group and target group again, and its role is not denied",
             _serves_again(demonstration.before, demonstration.released or {})
             and not _denied(demonstration.released or {}),
             f"{_service(demonstration.released or {})}, {_denied(demonstration.released or {})}",
@@ -66,7 +66,7 @@ def _contain(result: ScenarioResult) -> Iterator[Check]:
     host, groups = _host(result.after, API), {group["id"]: group for group in result.after.get("security_groups", ())}
     worn = {group for eni in host.get("enis", ()) for group in eni["groups"]}
     closed = len(worn) == 1 and not groups[next(iter(worn))]["egress"] and not worn & _worn(result.before)
-    yield _check(result, "both interfaces wear one new group that lets nothing out", closed, ", ".join(sorted(worn)))
+    yield _check(result, "both interfaces wear one new group without outbound rules", closed, ", ".join(sorted(worn)))
     yield from _out_of_service(result)
     denied = _denied(result.after)
     yield _check(
@@ -85,7 +85,12 @@ def _out_of_service(result: ScenarioResult) -> Iterator[Check]:
     before, _ = _service(result.before)
     out, others = members.pop(API.instance, "gone"), set(before) - {API.instance}
     serving = others and all(members.get(each) == "InService" and targets.get(each) == "healthy" for each in others)
-    yield _check(result, "it has left its scaling group, and its siblings serve on", out == "Standby" and serving, out)
+    yield _check(
+        result,
+        "it has left its scaling group, the others still serve",
+        out == "Standby" and serving,
+        out,
+    )
     there = targets.get(API.instance, "none")
     yield _check(result, "no load balancer sends it anything", there in {"none", "draining"}, there)
 
@@ -170,13 +175,13 @@ def _service(world: World) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _serves_again(before: World, after: World) -> bool:
-    """Tell whether everything is in service that was; the host's replacement stays, and is one more."""
+    """Tell whether everything is in service again; the host's replacement stays, and is one more."""
     pairs = zip(_service(before), _service(after), strict=True)
     return all(was and was.items() <= now.items() for was, now in pairs)
 
 
 def _denied(world: World) -> dict[str, set[str]]:
-    """Return the instances, by ARN, for which the denial holds, by the role that it is attached to."""
+    """Return the instances, by ARN, that the denial is for, by the role to which it is attached."""
     return {
         role["name"]: {value for key, value in role["tags"].items() if "denied" in key}
         for role in world.get("roles", ())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the scenarios in one simulated organisation and keeps what came of each."""
+"""Runs the scenarios in one simulated organisation and keeps the results of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functions.incident.model import Incident
 from functions.release.release import ReleaseError
 from hub.demo.scenarios import API, LATENCY_MS, DemoScenario, world
 from hub.simulation.deployment import Deployment, Handed
-from hub.simulation.run import SimulationResult, SimulationRequest
+from hub.simulation.run import SimulationRequest, SimulationResult
 
 World = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ class Demonstration:
         return result
 
     def release(self) -> Incident | None:
-        """Put the first host back; None where there is nothing to release, and ``refused`` says why."""
+        """Release the first host; None where there is nothing to release, and ``refused`` says why."""
         incidents = self.results[0].of(API)
         try:
             incident = self.deployment.release(incidents[0].id, by="cordon demo") if incidents else None

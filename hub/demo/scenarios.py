@@ -14,7 +14,7 @@ from hub.simulation.world_spec import WorldSpec
 _HERE = Path(__file__).parent
 
 LATENCY_MS = 50
-"""What a call within a Region takes, generously."""
+"""The time of a call within a Region, at most."""
 
 API = Target("aws", "444455556666", "eu-west-1", "i-0a1f2e3d4c5b60718")
 LEDGER = Target("aws", "444455556666", "eu-west-1", "i-0c4d5e6f708192a3b")
@@ -24,7 +24,7 @@ SAMPLE = Target("aws", "444455556666", "eu-west-1", "i-99999999")
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A file of findings, handed over so many times at once."""
+    """A file of findings, delivered so many times at once."""
 
     file: str
     copies: int = 1
@@ -39,7 +39,7 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class DemoScenario:
-    """One scenario: who is hit, what happens, and what is handed over for it."""
+    """One scenario: the host, what happens, and the deliveries for it."""
 
     name: str
     title: str
@@ -59,21 +59,21 @@ SCENARIOS = (
     ),
     DemoScenario(
         "approve",
-        "An orders host asks for a mining pool",
-        "Everything else in production is in mode approve: the plan is made and waits for a person.",
+        "An orders host looks up a mining pool",
+        "All other production accounts are in mode approve: Cordon makes the plan and waits for a person.",
         WORKER,
         (Handover("cryptomining.json"),),
     ),
     DemoScenario(
         "forged",
         "The sandbox account forges a finding against the payments ledger",
-        "Any account may import findings that look like GuardDuty's. None of them may cut off somebody else's host.",
+        "Any account may import findings that look like GuardDuty's. None may isolate a host of another account.",
         LEDGER,
         (Handover("forged.json"),),
     ),
     DemoScenario(
         "storm",
-        "Both Security Hubs repeat themselves, and more is found on the first host",
+        "Both Security Hubs repeat the finding, and two more findings report the first host",
         "The first finding eight times at once, the same from Security Hub V2, then two further findings.",
         API,
         (
@@ -85,8 +85,8 @@ SCENARIOS = (
     ),
     DemoScenario(
         "sample",
-        "Somebody generates GuardDuty's sample findings",
-        "Samples take the whole way but the last step, in an enforce account too: they are planned, never enforced.",
+        "GuardDuty's sample findings are generated",
+        "Cordon plans sample findings and never enforces them, in an enforce account too.",
         SAMPLE,
         (Handover("sample.json"),),
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with settings whose every value is well spelt: things that don't go together."""
+"""What can be wrong with settings whose values are all well formed: values that don't fit together."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _NEEDED: tuple[tuple[str, ...], ...] = (("regions",), ("rollout", "canary"), ("r
 
 
 def check_together(document: Document, lock: Lock | None) -> Iterator[Located]:
-    """Yield an error for whatever does not go together, in a document of the right shape."""
+    """Yield an error for values that don't fit together, in a document of the right shape."""
     yield from _lists(document)
     yield from _regions(document)
     yield from _disjoint(document)
-    yield from _let_past(document)
+    yield from _exempt(document)
     if lock is not None:
         yield from _accounts(document, lock)
 
@@ -65,16 +65,18 @@ def _disjoint(document: Document) -> Iterator[Located]:
     for position, unit in enumerate(_at(document, ("rollout", "rest"))):
         if unit in canary:
             path = ("rollout", "rest", position)
-            yield located(document.value(path), path, f"{unit!r} is in canary already: an OU is in one of the two")
+            yield located(document.value(path), path, f"{unit!r} is in canary already: name an OU only once")
 
 
-def _let_past(document: Document) -> Iterator[Located]:
+def _exempt(document: Document) -> Iterator[Located]:
     if not _at(document, ("guard", "targets")):
         return
-    for key, who in (("break_glass", "may get past it in an emergency"), ("deployers", "may deploy under it")):
+    for key, which in (("break_glass", "are exempt in an emergency"), ("deployers", "may deploy")):
         path = ("guard", key)
         if not _at(document, path):
-            yield located(document.key(path), path, f"names nobody, and the guard is attached: say who {who}")
+            yield located(
+                document.key(path), path, f"is empty, but the guard has targets: name the principals that {which}"
+            )
 
 
 def _accounts(document: Document, lock: Lock) -> Iterator[Located]:

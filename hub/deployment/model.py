@@ -23,7 +23,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSettings:
-    """How long evidence is locked, in days, and whether anybody may shorten that (``governance``) or nobody."""
+    """How many days evidence is locked, and whether a special permission can shorten that (``governance``) or not."""
 
     lock_days: int = 365
     lock_mode: Literal["governance", "compliance"] = "governance"
@@ -31,10 +31,10 @@ class EvidenceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Service control policies: what they are attached to (roots, OUs, accounts), and who may get past them.
+    """Service control policies: their targets (roots, OUs, accounts), and the principals that are exempt.
 
-    ``break_glass``: ARN patterns of principals, ``arn:*:iam::*:role/break-glass``. ``deployers``: the same of those who
-    deploy the hub, and who bring the member template by other means.
+    ``break_glass``: ARN patterns of principals, ``arn:*:iam::*:role/break-glass``. ``deployers``: the same
+    for the roles that deploy the hub, and those that bring the member template by other means.
     """
 
     targets: tuple[str, ...] = ()
@@ -53,11 +53,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSettings:
-    """Everything that differs from one installation to the next.
+    """Everything that differs between installations.
 
     ``organization``, ``hub`` and ``forensics`` come from the lock file beside the policy; the rest is
     ``config/deployment.yaml``. ``regions`` are those whose hosts may be contained, the home Region among them.
-    ``operators``: ARN patterns of who may assume the role that publishes, switches and releases.
+    ``operators``: ARN patterns of principals that may assume the role that publishes, switches and releases.
     """
 
     organization: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the settings of a deployment, or tell everything that is wrong with them.
+"""Read the settings of a deployment, or report everything that is wrong with them.
 
 The same restricted YAML and the same errors as policy: ``file:line:column: path: what; did you mean ...``, all at once.
 """
@@ -21,7 +21,7 @@ from hub.policy.reader import Document, read
 
 
 def read_settings(config: Path) -> DeploymentSettings:
-    """Return what ``deployment.yaml`` and ``organization.lock.json`` of a directory say together.
+    """Return the settings of ``deployment.yaml`` and ``organization.lock.json`` of a directory together.
 
     Raises PolicyErrors with everything that is wrong with either.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of ``deployment.yaml``: which keys there are, and what each holds. What is left out takes its default."""
+"""The shape of ``deployment.yaml``: its keys with their values. A key that is left out has its default."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class GuardShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionShape:
-    """What of Security Hub and GuardDuty is made."""
+    """The parts of Security Hub and GuardDuty that the deployment makes."""
 
     __pydantic_config__ = _CLOSED
     security_hub: Flag | None = None

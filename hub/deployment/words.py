@@ -26,7 +26,7 @@ RETENTIONS_DAYS = (
 
 _LONGEST_ADDRESS = 254
 _RESERVED = ("aws", "amzn", "sthree", "xn-")
-"""What AWS keeps for itself at the beginning of a tag's key or a bucket's name."""
+"""Beginnings of a tag's key or a bucket's name that AWS reserves."""
 
 
 def _qualifier(text: str) -> str:
@@ -55,12 +55,12 @@ def _address(text: str) -> str:
 
 
 def _principal(text: str) -> str:
-    """Check the ARN pattern of whoever may get past the guard; one that fits everybody would be no guard."""
+    """Check the ARN pattern of exempt principals; a pattern that fits every principal would end the guard."""
     found = re.fullmatch(r"arn:[a-z*-]+:iam::(?:\d{12}|\*):(?:role|user)/(\S+)", text, re.ASCII)
     if not found:
         raise ValueError(f"{text!r} is not an ARN pattern such as arn:*:iam::*:role/break-glass")
     if not found[1].strip("*?/"):
-        raise ValueError(f"{text!r} fits everybody: nothing would be guarded")
+        raise ValueError(f"{text!r} fits every principal, so the guard would deny nothing: name a role or user")
     return text
 
 

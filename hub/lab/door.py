@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab's own door, beside AWS's APIs: what it is, and two things that only AWS itself can do.
 
-Nobody may put events of ``aws.*`` by PutEvents, and nobody gets the keys with which a function runs by an API.
+PutEvents refuses events of ``aws.*``, and no API returns the keys with which a function runs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with the lab, each told in a sentence.
+"""What can go wrong with the lab, each with a sentence.
 
 LabError
     NotInstalledError   the emulators are missing, or are not the version that the lab was written for

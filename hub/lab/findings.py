@@ -43,7 +43,7 @@ class Sent:
 
 
 def named_in(envelope: Mapping[str, Any]) -> NamedFinding:
-    """Return what an event names; raise FindingError if it holds no finding, or several."""
+    """Return what an event names; raise FindingError if it has no finding, or several."""
     found = list(parse(envelope))
     findings = [each for each in found if isinstance(each, Finding)]
     names = dict.fromkeys([each.id if isinstance(each, Finding) else each.finding_id or "" for each in found])
@@ -52,7 +52,7 @@ def named_in(envelope: Mapping[str, Any]) -> NamedFinding:
         reasons = "; ".join(each.reason for each in found if not isinstance(each, Finding))
         raise UnsendableFindingError(f"this is not a finding: {reasons or 'nothing was found in it'}")
     if len(names) > 1:
-        raise UnsendableFindingError(f"this holds {len(names)} findings: send them one by one")
+        raise UnsendableFindingError(f"this event has {len(names)} findings: send them one by one")
     targets = dict.fromkeys(target for each in findings for target in each.targets)
     return NamedFinding(next(iter(names)), tuple(targets))
 
@@ -82,7 +82,7 @@ def aimed(envelope: Mapping[str, Any], at: Target) -> dict[str, Any]:
 
 
 def send(clients: LabClients, about: door.About, envelope: Mapping[str, Any]) -> Sent:
-    """Send what an event holds; raise FindingError if it is not a finding, or if Security Hub refuses it."""
+    """Send the finding of an event; raise FindingError if there is none, or if Security Hub refuses it."""
     named = named_in(envelope)
     if envelope.get("detail-type") == _IMPORTED:
         account, region = _import(clients, envelope["detail"]["findings"][0])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Follows a finding through a lab by what the intake logs of it, until the incident is recorded or it was turned away.
 
-The logs tell of findings that leave no record, too: samples, what is not about a host, what is forged.
+The logs also show findings that leave no record: samples, findings without a host, forged findings.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class HostBuilder:
         self._subnet = self._ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
 
     def group(self, name: str, port: int) -> str:
-        """Make a security group that lets one port in from everywhere."""
+        """Make a security group that allows one port from everywhere."""
         group = self._ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc)["GroupId"]
         anyone: list[Any] = [{"CidrIp": "0.0.0.0/0"}]
         permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": anyone}

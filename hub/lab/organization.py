@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is in the lab: the organisation of the committed lock file, and one of strangers.
+"""The organisations of the lab: that of the committed lock file, and a foreign one.
 
 Ids are given, not drawn: findings name accounts, and policy names them too.
 """
@@ -47,7 +47,7 @@ class LabWorld:
 
     @classmethod
     def of(cls, lock: Lock, settings: DeploymentSettings) -> Self:
-        """Return the organisation that the lock file tells of, and the strangers."""
+        """Return the organisation of the lock file, and the foreign one."""
         members = {account: LabAccount(each.name, each.ou) for account, each in lock.accounts.items()}
         ours = LabOrganization(lock.organization, settings.management, members)
         strangers = LabOrganization(

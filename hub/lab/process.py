@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts the lab's process and ends it. It listens on loopback alone, and ends with whoever started it."""
+"""Starts the lab's process and ends it. The process listens only on loopback, and ends with the one that started it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hub.lab.organization import LabWorld
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4570
 EMULATORS = {"ministack": "1.5.33", "moto": "5.2.5"}
-"""Names of theirs that nobody promised to keep are used, hence the exact versions."""
+"""The lab uses private names of these packages, hence the exact versions."""
 
 _START_SECONDS = 60
 _STOP_SECONDS = 10

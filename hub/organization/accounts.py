@@ -18,7 +18,7 @@ def organization_of(caller: Caller) -> str:
     try:
         return str(client.describe_organization()["Organization"]["Id"])
     except errors.AwsError as error:
-        raise OrganizationError(f"AWS does not say which organisation this is: {errors.message(error)}") from error
+        raise OrganizationError(f"AWS did not answer which organisation this is: {errors.message(error)}") from error
 
 
 def accounts_of(caller: Caller) -> dict[str, LockedAccount]:
@@ -32,7 +32,7 @@ def accounts_of(caller: Caller) -> dict[str, LockedAccount]:
         return {account.id: account for account in _below(client, root["Id"], "/")}
     except errors.AwsError as error:
         raise OrganizationError(
-            f"AWS does not say which accounts there are: {errors.message(error)}. The management account and delegated "
+            f"AWS did not list the accounts: {errors.message(error)}. The management account and delegated "
             "administrators may ask"
         ) from error
 

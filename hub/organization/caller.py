@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose credentials these are: found out before anything is done with them.
+"""The account of the credentials: read before any command uses them.
 
-Credentials come from where every AWS tool looks for them (``AWS_PROFILE``, variables, SSO); Cordon keeps none. The
+Credentials come from the same places as for every AWS tool (``AWS_PROFILE``, variables, SSO); Cordon stores none. The
 Region is the deployment's, whatever the environment says.
 """
 
@@ -36,7 +36,7 @@ class Caller:
 
 
 def identify(home_region: str) -> Caller:
-    """Ask AWS whose credentials the environment holds; raise CredentialsError with a sentence if it can't be told."""
+    """Ask AWS for the account of the environment's credentials; raise CredentialsError with a sentence on failure."""
     from boto3.session import Session  # noqa: PLC0415  # takes its time
 
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CDK CLI, as a program that is started and watched. What it prints goes straight to the person.
 
-The CLI is pinned by package-lock.json, the Node.js it runs on comes from pip. Nothing is sent to anybody but AWS:
-notices and telemetry are off.
+package-lock.json pins the CLI, and the Node.js that it runs on comes from pip. The CLI sends data only to AWS: notices
+and telemetry are off.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def bootstrapping(account: str, region: str) -> list[str]:
 
 
 def run(tools: Tools, arguments: Sequence[str], config: Path, *, to_stderr: bool = False) -> int:
-    """Run the CDK CLI, let it print (to standard error if so told), and return its exit code.
+    """Run the CDK CLI, which prints to standard output (``to_stderr``: standard error), and return its exit code.
 
     Interrupted by the person, it ends by itself first: KeyboardInterrupt is raised after that. Raises NotThereError
     where the CLI is not installed.

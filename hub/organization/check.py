@@ -18,7 +18,7 @@ class CheckOutcome(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """It can be deployed, but will not do its work until somebody acts."""
+    """It can be deployed, but will not do its work until a person acts."""
     PROBLEM = "problem"
     """Deploying would fail or do harm."""
     NOT_CHECKED = "not checked"
@@ -26,7 +26,7 @@ class CheckOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a check says: one sentence, and what to do unless all is well."""
+    """What a check says: one sentence, and a remedy unless all is well."""
 
     check: str
     outcome: CheckOutcome
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the checks that ask AWS stand on."""
+    """What the checks need to ask AWS."""
 
     settings: DeploymentSettings
     caller: Caller
@@ -55,12 +55,12 @@ def ok(check: str, sentence: str) -> Answer:
 
 
 def problem(check: str, sentence: str, remedy: str) -> Answer:
-    """Return what keeps from deploying."""
+    """Return a problem that stops a deployment."""
     return Answer(check, CheckOutcome.PROBLEM, sentence, remedy)
 
 
 def warning(check: str, sentence: str, remedy: str) -> Answer:
-    """Return what will keep Cordon from its work."""
+    """Return a warning: Cordon will not do its work."""
     return Answer(check, CheckOutcome.WARNING, sentence, remedy)
 
 

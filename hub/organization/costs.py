@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a deployment costs a month: counted calls, list prices, and assumptions that are said.
+"""What a deployment costs a month: counted calls, list prices, and stated assumptions.
 
 GuardDuty, Security Hub and CloudTrail are there with or without Cordon, and not in it. Nor is the free tier.
 """
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hub.organization import prices
 
 SIZES = (10, 500, 10_000)
-"""Accounts of an organisation that the documents tell about."""
+"""Sizes of organisations in the documents, in accounts."""
 
 _DAYS = 30
 _MINUTES = _DAYS * 24 * 60
@@ -33,14 +33,14 @@ class Counted:
 
 
 OBSERVED = Counted(write_units=39, read_units=5, puts=1, notices=1)
-"""A new incident that is planned and told. A repetition of one asks less."""
+"""A new incident with a plan and a notification. A repetition needs less."""
 CONTAINED = Counted(write_units=66, read_units=6, puts=7, notices=1)
 """A host with two volumes, whose quarantine group had to be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What nobody can count beforehand. All of it but the idle items grows in proportion."""
+    """Assumptions that can't be counted beforehand. All but the idle items grow in proportion."""
 
     events_per_account: float = 6.0
     """Events of findings on EC2 instances an account and month, repetitions and second dialects included."""
@@ -91,7 +91,7 @@ def bill(accounts: int, assumed: Assumptions | None = None) -> list[Item]:
 
 
 def kept_gb(accounts: int, assumed: Assumptions | None = None) -> float:
-    """Return what the table holds, which is what ``cordon incidents`` reads."""
+    """Return the size of the table, which ``cordon incidents`` reads as a whole."""
     assumed = assumed or Assumptions()
     contained = accounts * assumed.contained_per_account
     observed = max(accounts * assumed.events_per_account - contained, 0.0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletes stacks by their names, and believes that one is gone when CloudFormation no longer knows it.
+"""Deletes stacks by their names; a stack is gone only when CloudFormation no longer knows it.
 
-Not by the CDK: it knows only the stacks that the settings still ask for, and ends well where it finds none.
+It doesn't use the CDK, which knows only the stacks that the settings still ask for, and succeeds where it finds none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hub.organization.status import absent, described
 
 _PAUSE_SECONDS = 5.0
 
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 def _pause() -> None:
@@ -27,10 +27,10 @@ def _pause() -> None:
 
 @dataclass(slots=True)
 class Deletion:
-    """What was deleted so far. ``begun``: CloudFormation has been told to delete something, and may have begun."""
+    """What was deleted so far. ``begun``: a deletion was requested, and CloudFormation may have begun."""
 
     caller: Caller
-    tell: Tell
+    announce: Announce
     begun: bool = False
     destroyed: list[str] = field(default_factory=list)
     were_absent: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Deletion:
         for stack in there:
             self._unprotect(stack)
         for stack in there:
-            self.tell(f"Deleting {stack.name} in {stack.region} ...")
+            self.announce(f"Deleting {stack.name} in {stack.region} ...")
             self._begin(stack)
         for stack in there:
             self._wait(stack)
@@ -79,7 +79,7 @@ class Deletion:
             if not found["StackStatus"].endswith("_IN_PROGRESS"):
                 why = found.get("StackStatusReason", "the stack's events in CloudFormation say why")
                 raise OrganizationError(
-                    f"{stack.name} in {stack.region} is {found['StackStatus']}: {why}. Put that right and give the "
+                    f"{stack.name} in {stack.region} is {found['StackStatus']}: {why}. Correct that and give the "
                     "same command again."
                 )
             _pause()
@@ -90,5 +90,5 @@ class Deletion:
             return described(self.caller.client("cloudformation", stack.region), stack.name)
         except errors.AwsError as error:
             raise OrganizationError(
-                f"AWS does not say how {stack.name} in {stack.region} stands: {errors.message(error)}"
+                f"AWS did not answer the status of {stack.name} in {stack.region}: {errors.message(error)}"
             ) from error

@@ -20,7 +20,9 @@ def wanted_parts(settings: DeploymentSettings, asked: Sequence[DeploymentPart]) 
     if absent:
         raise AskedError(f"the settings have no {absent[0]}: {_ABSENT[absent[0]]}")
     if DeploymentPart.GUARD in asked and set(asked) != {DeploymentPart.GUARD}:
-        raise AskedError("the guard is the management account's, the rest the hub's: deploy --stack guard by itself")
+        raise AskedError(
+            "the guard is in the management account, the rest in the hub account: use deploy --stack guard alone"
+        )
     return tuple(part for part in there if (part in asked if asked else part is not DeploymentPart.GUARD))
 
 
@@ -31,15 +33,15 @@ _ABSENT = {
 }
 
 
-def told(
+def closing_sentence(
     settings: DeploymentSettings, parts: Sequence[DeploymentPart], stacks: Sequence[DeployedStack], code: int
 ) -> str:
-    """Return the sentence about how the CDK ended."""
+    """Return the sentence about the end of the CDK."""
     names = ", ".join(stack.name for stack in stacks)
     if code:
         return (
-            f"The CDK ended with exit code {code}; what it printed says why. Put that right and give the same command "
-            f"again: what is deployed already is left as it is. Not known to be deployed: {names}."
+            f"The CDK ended with exit code {code}; its output says why. Correct that and give the same command "
+            f"again: deployed stacks stay as they are. Not known to be deployed: {names}."
         )
     account = settings.management if DeploymentPart.GUARD in parts else settings.hub
     return f"Deployed in account {account}: {names}."

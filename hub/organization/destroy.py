@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take a deployment away, in the order in which no host is left that nobody can release.
+"""Remove a deployment, in an order that leaves no contained host without its release function.
 
-First the organisation is switched off, so that nothing new is contained half-way. The members go before the hub: as
-long as their roles are there, the hub that can release with them is there too. Table, buckets, dead letters and logs
-are never deleted; CloudFormation keeps them, and this command touches none.
+First it switches the organisation off, so that no new containment begins. It deletes the members before the hub: as
+long as their roles exist, the hub that can release with them exists too. Table, buckets, dead letters and logs are
+never deleted; CloudFormation keeps them, and this command touches none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hub.organization.parts import DeployedStack, DeploymentPart, stacks_of
 from hub.organization.switch import switch
 
 ORDER = (DeploymentPart.MEMBERS, DeploymentPart.FORWARDERS, DeploymentPart.HUB)
-"""Detection is not among them: it goes when asked for."""
+"""Detection is not among them: only ``--stack detection`` removes it."""
 
 _SHOWN = 5
 
@@ -39,13 +39,15 @@ def parts_to_go(asked: Sequence[DeploymentPart]) -> tuple[DeploymentPart, ...]:
     Whatever the settings say now: what was taken out of them may still stand.
     """
     if DeploymentPart.GUARD in asked and set(asked) != {DeploymentPart.GUARD}:
-        raise AskedError("the guard is the management account's, the rest the hub's: destroy --stack guard by itself")
+        raise AskedError(
+            "the guard is in the management account, the rest in the hub account: use destroy --stack guard alone"
+        )
     return tuple(part for part in (*ORDER, DeploymentPart.DETECTION, DeploymentPart.GUARD) if part in (asked or ORDER))
 
 
 @dataclass(slots=True)
 class Leaving:
-    """A deployment that is about to go. ``hub`` is None where the guard goes alone, with the management account's keys.
+    """A deployment that is removed. ``hub`` is None where only the guard is, with the management account's keys.
 
     despite: go even though hosts are left that can be released. unanswered: open incidents that changed no host.
     """
@@ -76,7 +78,7 @@ class Leaving:
         return leaving
 
     def stacks(self, part: DeploymentPart) -> tuple[DeployedStack, ...]:
-        """Return the stacks of a part, with forwarders that the settings name no more."""
+        """Return the stacks of a part, with forwarders that the settings no longer name."""
         more = self.strays.stacks if part is DeploymentPart.FORWARDERS else ()
         return (*stacks_of(self.settings, (part,)), *more)
 
@@ -94,8 +96,8 @@ class Leaving:
         if not self._stays_off:
             return ""
         return (
-            f"The organisation stays switched off in table {names.table(self.settings.qualifier)}: cordon switch on "
-            f"{ORGANIZATION} lets Cordon act again."
+            f"The organisation stays switched off in table {names.table(self.settings.qualifier)}. To switch it "
+            f"on again: cordon switch on {ORGANIZATION}."
         )
 
     def left(self) -> list[str]:
@@ -106,7 +108,7 @@ class Leaving:
         try:
             return [*detection, *remains(Ground(self.settings, self.caller))]
         except errors.AwsError as error:
-            raise OrganizationError(f"AWS does not say what is left: {errors.message(error)}") from error
+            raise OrganizationError(f"AWS did not answer what is left: {errors.message(error)}") from error
 
     @property
     def _ends_work(self) -> bool:
@@ -171,6 +173,6 @@ def shown(lines: Sequence[Line]) -> str:
 def _about(still: Sequence[Line]) -> str:
     number = f"{len(still)} incident{' has' if len(still) == 1 else 's have'} something to put back"
     return (
-        f"{number}: {shown(still)}. Without this deployment their hosts can be released by hand alone: release them "
+        f"{number}: {shown(still)}. Without this deployment their hosts can be released only by hand: release them "
         "first (cordon release), or give --despite-open-incidents."
     )

@@ -16,7 +16,7 @@ class OrganizationError(Exception):
 
 
 class AskedError(OrganizationError):
-    """What was asked for makes no sense; nothing was done."""
+    """The request makes no sense; nothing was done."""
 
 
 class CredentialsError(OrganizationError):
@@ -24,8 +24,8 @@ class CredentialsError(OrganizationError):
 
 
 class NotThereError(OrganizationError):
-    """The deployment lacks what was asked for."""
+    """The deployment doesn't have the requested resource."""
 
 
 class RefusedError(OrganizationError):
-    """It was refused, and nothing was changed by this command."""
+    """Cordon or AWS refused the request, and this command changed nothing."""

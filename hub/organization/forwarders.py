@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forwarders in Regions that the settings no longer name: nobody who goes by the settings would see them.
+"""Forwarders in Regions that the settings no longer name; code that reads only the settings doesn't find them.
 
-CloudFormation is asked in every Region that is enabled in the account, everywhere at once.
+This module asks CloudFormation in every Region that is enabled in the account, in all of them at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hub.organization.parts import DeployedStack, DeploymentPart, forwarder, sta
 from hub.organization.status import ABSENT, status
 
 _AT_ONCE = 16
-_PATIENCE = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Strays:
 
 
 def strays(ground: Ground) -> Strays:
-    """Look for them; raise what EC2 raises where it doesn't say which Regions are enabled."""
+    """Look for them; raise what EC2 raises where it doesn't list the enabled Regions."""
     settings = ground.settings
     enabled = sorted(each["RegionName"] for each in ground.caller.client("ec2").describe_regions()["Regions"])
     known = {stack.region for stack in stacks_of(settings, (DeploymentPart.FORWARDERS,))}
     asked = [forwarder(settings, region) for region in enabled if region not in known]
     # Clients are made one after the other: a session is not for several threads.
-    clients = [ground.caller.client("cloudformation", stack.region, _PATIENCE) for stack in asked]
+    clients = [ground.caller.client("cloudformation", stack.region, _CONFIG) for stack in asked]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(zip(asked, pool.map(_there, clients, asked), strict=True))
     return Strays(
@@ -47,7 +47,7 @@ def strays(ground: Ground) -> Strays:
 
 
 def _there(client: Any, stack: DeployedStack) -> bool | str:
-    """Tell whether the stack is there, or why that can't be told."""
+    """Tell whether the stack exists, or why that is unknown."""
     try:
         return status(client, stack.name) != ABSENT
     except errors.AwsError as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Incidents as a list: what the heads in the table say, which are open, and which have something to put back.
 
-The whole table is read, page after page: an operator's question, not a function's. It holds findings, plans and steps
-beside the heads, so in a large organisation that takes minutes.
+They are read from the whole table, page after page, for an operator and not for a function. The table has findings,
+plans and steps beside the heads, so in a large organisation that takes minutes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Line:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody has something to do."""
+        """Whether a person has something to do."""
         return self.state not in _NOTHING_TO_DO
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the lock file anew from Organizations; the hub and the forensics account are kept, or given."""
+"""Write the lock file again from Organizations; it keeps the hub and the forensics account, or takes new ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.policy.reader import read
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What was written. ``changed``: a line for each difference; ``warnings``: what can't be so for long."""
+    """What was written. ``changed``: a line for each difference; ``warnings``: what has to be corrected."""
 
     file: Path
     accounts: int
@@ -75,7 +75,7 @@ def _home_region(directory: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file in one go: one that is cut short would be no organisation."""
+    """Replace the file at once, so that no reader finds an incomplete one."""
     new = path.with_name(f".{path.name}.new")
     try:
         new.write_text(text, encoding="utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that is asked before anything is deployed: all of it at once, so that nobody meets one at a time."""
+"""Every check before a deployment: all at once, so that a person doesn't meet the problems one at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.deployment.model import DeploymentSettings
 from hub.organization.caller import identify
 from hub.organization.cdk import Tools
 from hub.organization.check import Answer, Check, CheckOutcome, Ground, problem
-from hub.organization.checks import guard, machine, place, rollout, sources, stacks, telling
+from hub.organization.checks import guard, machine, operation, place, rollout, sources, stacks
 from hub.organization.errors import CredentialsError
 from hub.organization.parts import DeployedStack, DeploymentPart, stacks_of
 
@@ -26,12 +26,12 @@ HUB: tuple[tuple[Check, frozenset[DeploymentPart]], ...] = (
     (sources.administrator, _ARRIVING),
     (sources.guardduty, _ARRIVING),
     (sources.security_hub, _ARRIVING),
-    (telling.notices, _RUNNING),
-    (telling.kill_switch, frozenset({DeploymentPart.HUB, DeploymentPart.MEMBERS})),
+    (operation.notices, _RUNNING),
+    (operation.kill_switch, frozenset({DeploymentPart.HUB, DeploymentPart.MEMBERS})),
     (stacks.leftovers, frozenset({DeploymentPart.HUB})),
     (stacks.forwarders, _RUNNING),
 )
-"""Each check of the hub account, with the parts that need it: who rolls out by other means is asked for no more."""
+"""Each check of the hub account, with the parts that need it: a rollout by other means needs fewer checks."""
 GUARD: tuple[Check, ...] = (
     place.partition,
     place.organization,
@@ -61,7 +61,7 @@ def preflight(settings: DeploymentSettings, tools: Tools, parts: Sequence[Deploy
 
 
 def blocked(answers: Iterable[Answer]) -> bool:
-    """Tell whether something keeps from deploying."""
+    """Tell whether a problem stops the deployment."""
     return any(each.outcome is CheckOutcome.PROBLEM for each in answers)
 
 

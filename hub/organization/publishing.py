@@ -34,10 +34,10 @@ def put_into_force(hub: HubAccount, *, data: bytes | None, rollback: str = "") -
             if rollback and errors.code(error) == _DENIED and error.operation_name == "GetObject":
                 # S3 says of an object that isn't there that access is denied, unless s3:ListBucket is allowed.
                 raise RefusedError(
-                    f"no bundle {rollback} lies in {hub.policy_bucket}, or these credentials may not read it: nothing "
-                    "was changed. With s3:ListBucket on the bucket AWS would say which"
+                    f"{hub.policy_bucket} has no bundle {rollback}, or these credentials may not read it: nothing was "
+                    "changed. With s3:ListBucket on the bucket AWS would say which"
                 ) from error
             if errors.code(error) not in _NO_OBJECT:
                 raise
-            raise NotThereError(f"no bundle {rollback} lies in {hub.policy_bucket}: nothing was changed") from error
+            raise NotThereError(f"{hub.policy_bucket} has no bundle {rollback}: nothing was changed") from error
         return rollback, before

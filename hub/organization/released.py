@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Have a host released: the release function is asked, and nobody else puts anything back."""
+"""Release a host by invoking the release function: no other code puts anything back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hub.organization.hub_account import HubAccount, reaching
 
 _LONGEST_SECONDS = 900
 """A Lambda function runs no longer than this."""
-_UNDER_WAY = "The release may be under way, or half done: cordon incidents tells; it can be asked for again"
+_UNDER_WAY = "The release may be running or incomplete: cordon incidents shows its state, and it can be repeated"
 
 
 def release(hub: HubAccount, incident: str, *, by: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a stack stands, by its name: CloudFormation knows one that was deleted by its name no more."""
+"""The status of a stack, by its name: CloudFormation no longer knows a deleted stack by its name."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _UNIT = re.compile(r"/|(/[^/]+)+")
 
 
 class ScopeError(ValueError):
-    """A scope is none; the text says what one looks like."""
+    """A text is not a scope; the message shows the form of a scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Switched:
 
 
 def scope_of(text: str) -> str:
-    """Return a scope as the control item spells it; raise ScopeError for what is none."""
+    """Return a scope as the control item spells it; raise ScopeError for any other text."""
     scope = text if text == "/" else text.rstrip("/")
     if scope != ORGANIZATION and not _ACCOUNT.fullmatch(scope) and not _UNIT.fullmatch(scope):
         raise ScopeError(
@@ -72,7 +72,7 @@ def switched_off(hub: HubAccount) -> tuple[str, ...]:
 
 
 def unknown(scope: str, accounts: Mapping[str, str]) -> str:
-    """Return a sentence if no account that is known would be met by a scope; ``accounts`` are ids with their OU's path.
+    """Return a sentence if a scope includes no known account; ``accounts`` are ids with their OU's path.
 
     A misspelt scope would be off, and everything that was meant on.
     """
@@ -89,7 +89,7 @@ def unknown(scope: str, accounts: Mapping[str, str]) -> str:
 
 
 def still_off(scope: str, off: Sequence[str]) -> str:
-    """Return the sentence for a scope that was not off itself; another one that is off may hold it all the same."""
+    """Return the sentence for a scope that was not off itself; another scope that is off may include it."""
     if not off:
         return f"{scope} was on already"
     near = suggestion(scope, off)

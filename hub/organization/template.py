@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The member template as a build artefact, for those who roll out by other means than StackSets."""
+"""The member template as a build artefact, for a rollout by other means than StackSets."""
 
 from __future__ import annotations
 

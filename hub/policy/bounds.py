@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounds that a layer sets for itself and for the layers below it.
 
-All bounds on the way to an account hold together: a lower layer can narrow, never widen. What is outside is an error
+All bounds on the way to an account apply together: a lower layer can narrow, never widen. What is outside is an error
 that names both lines. Where an account is merely simulated in another Organizational Unit than its own, modes are
 clamped instead, so that a move never leaves an account without policy.
 """
@@ -20,7 +20,7 @@ _SIDES = ("min", "max")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One end of a range. ``rule`` is None where it is for every rule; ``is_floor`` tells min from max."""
+    """One end of a range. ``rule`` is None where it is for every rule; ``is_floor``: the minimum, else the maximum."""
 
     rule: str | None
     is_floor: bool
@@ -34,7 +34,7 @@ class Bound:
         return ("bounds", "mode", side) if self.rule is None else ("bounds", "rules", self.rule, side)
 
     @property
-    def told(self) -> str:
+    def words(self) -> str:
         """The bound in words, with its line."""
         what = "minimum" if self.is_floor else "maximum"
         return f"the {what} {self.mode.value!r} set at {self.leaf.place.origin}"
@@ -69,7 +69,7 @@ def contradictions(bounds: Iterable[Bound]) -> list[Located]:
             both_meet = None in {bound.rule, earlier.rule} or bound.rule == earlier.rule
             if both_meet and earlier.is_broken_by(bound.mode):
                 side = "below" if earlier.is_floor else "above"
-                message = f"{bound.mode.value!r} is {side} {earlier.told}"
+                message = f"{bound.mode.value!r} is {side} {earlier.words}"
                 errors.append(located(bound.leaf.place, bound.path, message))
         so_far.append(bound)
     return errors
@@ -88,7 +88,7 @@ def outside(mode: Leaf, path: tuple[str, ...], rule: str, bounds: Iterable[Bound
             message = f"the mode {value.value!r}{whose} set at {mode.place.origin} is {side} this bound"
             errors.append(located(bound.leaf.place, bound.path, message))
         else:
-            errors.append(located(mode.place, path, f"{value.value!r}{whose} is {side} {bound.told}"))
+            errors.append(located(mode.place, path, f"{value.value!r}{whose} is {side} {bound.words}"))
     return errors
 
 

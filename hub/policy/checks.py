@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be told from one file alone, beyond its shape: do the types exist, do the expressions make sense.
+"""Checks of one file alone, beyond its shape: do the types exist, do the expressions make sense.
 
 An empty list or map of criteria is refused as well: to some it means everything, to others nothing.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a directory of policy files to the bundle that the functions act by, or to everything that is wrong with it.
+"""From a directory of policy files to the bundle that the functions use, or to all errors in the files.
 
 The same files give the same bytes, wherever and whenever: no clock, no machine, no order of a directory listing.
 """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that contradict one another, or that the deployment has nothing for: what policy alone shows.
+"""Options that contradict one another, or that the deployment doesn't support: what policy alone shows.
 
-Told once layers are merged, at the line of the deepest layer that has a part in it. What takes a look at the host
-(a public address, somebody else's VPC) is a step's own to refuse. Options of a step that is switched off say nothing.
+The checks run once layers are merged, and name the line of the deepest layer that has a part in the contradiction. If
+only the host shows it (a public address, a VPC of another account), the step itself refuses. Options of a step that is
+switched off cause no error.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from hub.policy.tree import Branch, Leaf
 
 _ADDRESSES = ("cidrs", "security_groups", "prefix_lists")
 _LOST_BY_CUT = {
-    "security_groups": "no network ACL knows security_groups; give cidrs alone",
-    "prefix_lists": "no network ACL knows prefix_lists; give cidrs alone",
-    "ssm": "the endpoints of Session Manager are in subnets that would shut the host out; give cidrs alone",
+    "security_groups": "a network ACL can't name security_groups; use only cidrs",
+    "prefix_lists": "a network ACL can't name prefix_lists; use only cidrs",
+    "ssm": "the endpoints of Session Manager are in subnets that would deny the host; use only cidrs",
 }
 _OPT_IN = {"inline": True, "revoke_sessions": True, "instance_profile": "swap"}
 """Options of role_denial, with the values that take the opt-in role."""
@@ -65,10 +66,10 @@ def _isolate(options: Branch) -> Iterator[tuple[Path, Leaf, str]]:
     if ports is not None and ports.value and not some:
         key, leaf = _deepest([("ports", ports), *sources.items()])
         listed = f"{', '.join(_ADDRESSES[:-1])} and {_ADDRESSES[-1]}"
-        yield ("isolate", "access", key), leaf, f"ports without an address let nobody in: {listed} are empty"
+        yield ("isolate", "access", key), leaf, f"ports without an address give no access: name addresses in {listed}"
     if some and not (ports is not None and ports.value):
         key, leaf = _deepest([("ports", ports), *sources.items()])
-        yield ("isolate", "access", key), leaf, "addresses without a port let nobody in: ports is empty"
+        yield ("isolate", "access", key), leaf, "addresses without a port give no access: name ports"
     network_acl = options.leaf("network_acl")
     if network_acl is None or not network_acl.value:
         return
@@ -78,7 +79,7 @@ def _isolate(options: Branch) -> Iterator[tuple[Path, Leaf, str]]:
             path, leaf = max(
                 ((("network_acl",), network_acl), (("access", other), found)), key=lambda each: each[1].depth
             )
-            yield ("isolate", *path), leaf, f"network_acl would cut the investigators off too: {why}"
+            yield ("isolate", *path), leaf, f"network_acl would deny the investigators too: {why}"
 
 
 def _role_denial(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, str]]:
@@ -88,21 +89,21 @@ def _role_denial(options: Branch, given: Given) -> Iterator[tuple[Path, Leaf, st
             yield (
                 ("role_denial", key),
                 leaf,
-                "takes the opt-in role: deploy it (deployment.yaml has rollout.identity: false), or leave this out",
+                "needs the opt-in role: set rollout.identity: true in deployment.yaml and deploy, or leave this out",
             )
     tag = options.leaf("user_tag")
     if tag is not None and (tag.value == names.STATUS_TAG or tag.value.startswith(f"{given.qualifier}:")):
-        yield ("role_denial", "user_tag"), tag, f"{tag.value!r} is a tag that Cordon itself writes"
+        yield ("role_denial", "user_tag"), tag, f"{tag.value!r} is a tag that Cordon itself writes: name another tag"
 
 
 def _way_in(isolate: Branch, role_denial: Branch) -> Iterator[tuple[Path, Leaf, str]]:
-    """Tell of investigators who come by Session Manager, which the host can use only while its role lets it."""
+    """Yield what denies Session Manager to the host's role, where investigators come by it."""
     way = isolate.leaf("access", "ssm")
     if way is None or not way.value:
         return
     swap, message = (
         role_denial.leaf("instance_profile"),
-        "takes Systems Manager from the host, by which isolate.access.ssm lets in",
+        "denies the host Systems Manager, which isolate.access.ssm needs",
     )
     if swap is not None and swap.value == "swap":
         yield ("role_denial", "instance_profile"), swap, f"swap {message}"
@@ -110,7 +111,7 @@ def _way_in(isolate: Branch, role_denial: Branch) -> Iterator[tuple[Path, Leaf, 
     if denied and _value(role_denial, "ssm", default="deny") == "deny":
         key = next((key for key in ("ssm", "role", "inline") if role_denial.leaf(key) is not None), None)
         path, leaf = (("role_denial", key), role_denial.leaf(key)) if key else (("isolate", "access", "ssm"), way)
-        yield path, leaf or way, f"denying the role {message}: say role_denial.ssm: exempt"
+        yield path, leaf or way, f"denying the role {message}: set role_denial.ssm: exempt"
 
 
 def _value(options: Branch, key: str, *, default: Any) -> Any:
@@ -119,6 +120,6 @@ def _value(options: Branch, key: str, *, default: Any) -> Any:
 
 
 def _deepest(leaves: Sequence[tuple[str, Leaf | None]]) -> tuple[str, Leaf]:
-    """Return the key that was decided last; of equals the first that a file has, and holds something."""
+    """Return the key that was decided last; of equals, the first that a file has with a value."""
     there = [(key, leaf) for key, leaf in leaves if leaf is not None]
     return max(there, key=lambda each: (each[1].depth, each[1].place.origin != BUILT_IN, bool(each[1].value)))

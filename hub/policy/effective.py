@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From layers laid over one another to what is in force in one place, as nodes of a bundle.
+"""From merged layers to the policy in one place, as nodes of a bundle.
 
 A place is where an account can be: below the organisation's file, some OUs' files, perhaps a file of its own.
 ``strict`` places are where accounts are, and everything odd there is an error. In the others (an account's file, if the
@@ -28,7 +28,7 @@ _LIMITS = {
 }
 
 _SINGLE = ("eks_nodes", "appliances", "last_healthy_target", "after_release")
-"""Modes that hold for some hosts whatever their rule."""
+"""Modes for some hosts, whatever their rule."""
 
 Node = dict[str, Any]
 
@@ -105,7 +105,7 @@ def _exception(
     path = ("exceptions", name)
     lacking = [key for key in ("reason", "until") if branch.leaf(key) is None]
     for key in lacking:
-        found.errors.append(located(branch.place, path, f"needs a {key!r}: an exception says why, and ends"))
+        found.errors.append(located(branch.place, path, f"needs a {key!r}: an exception needs a reason and an end"))
     if lacking:
         return None
     named: list[str] = _value(branch, "rules", default=[])
@@ -119,7 +119,7 @@ def _exception(
     floor = floor_for_exception(mode.depth, named, bounds)
     if floor is not None and floor.is_broken_by(Mode(mode.value)):
         if strict:
-            found.errors.append(located(mode.place, (*path, "mode"), f"{mode.value!r} is below {floor.told}"))
+            found.errors.append(located(mode.place, (*path, "mode"), f"{mode.value!r} is below {floor.words}"))
         mode = replace(mode, value=floor.mode.value, place=floor.leaf.place)
     criteria = {
         key: _value(branch, key, default=None) for key in ("account", "instance", "image", "scaling_group", "where")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong with the policy files: where, what, and what was probably meant.
+"""Errors in the policy files: the place, what is wrong, and what was probably meant.
 
 ConfigError
 └── PolicyErrors   everything that is wrong with a configuration, all at once
@@ -20,7 +20,7 @@ BUILT_IN = "built-in"
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """Where something stands, from line 1, column 1. ``file`` is as the person gave it, ``name`` for everybody."""
+    """A place, from line 1, column 1. ``file`` is the path as a person gave it, ``name`` the same on every machine."""
 
     file: str
     name: str
@@ -29,7 +29,7 @@ class FilePlace:
 
     @property
     def origin(self) -> str:
-        """The place as bundles and decisions tell it."""
+        """The place as bundles and decisions name it."""
         return self.name if self.name == BUILT_IN else f"{self.name}:{self.line}"
 
 
@@ -58,7 +58,7 @@ class ConfigError(Exception):
     """Base of the errors of this package."""
 
 
-class PolicyErrors(ConfigError):  # noqa: N818  # it holds all of them
+class PolicyErrors(ConfigError):  # noqa: N818  # it has all of them
     """The configuration does not compile. ``errors`` has each thing once, in order of file and line."""
 
     def __init__(self, errors: Iterable[Located]) -> None:

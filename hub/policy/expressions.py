@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check a ``where`` before it is needed: what would be a silent falsehood at incident time is an error here.
+"""Check a ``where`` before it is needed: an expression that would silently be false in an incident is an error here.
 
 JMESPath answers null for a field that does not exist, for a comparison of text by size, for a list where an object was
-meant; and it fails only when evaluated for an unknown function or a wrong argument. All of these can be told from the
-expression and the model of a finding.
+meant; and it fails only when evaluated for an unknown function or a wrong argument. All of these can be derived from
+the expression and the model of a finding.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def lint(expression: str) -> list[Doubt]:
     """Return everything in a JMESPath expression that can't be meant; none if it is sound."""
     try:
         if _has_loose_literal(expression):
-            return [Doubt("holds `...` around what is not JSON; text is written '...'")]
+            return [Doubt("has `...` around what is not JSON; write text as '...'")]
         parsed = jmespath.compile(expression).parsed
     except JMESPathError as error:
         return [_syntax(error)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a finding can hold, as far as it is known: the types that an expression's parts have.
+"""The possible content of a finding, as far as it is known: the types of an expression's parts.
 
 The source is botocore's own model of the AWS Security Finding Format (``AwsSecurityFinding`` of Security Hub), the
 shape in which policy sees every finding.
@@ -19,7 +19,7 @@ _NUMBERS = {"integer", "long", "float", "double"}
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A JMESPath type. ``shape`` is botocore's, where it comes from the model; ``element`` what a list holds."""
+    """A JMESPath type. ``shape`` is botocore's, where it comes from the model; ``element``: of a list."""
 
     kind: str
     """``object``, ``array``, ``string``, ``number``, ``boolean``, ``null`` or ``unknown``."""

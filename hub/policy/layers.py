@@ -47,7 +47,7 @@ after_release: approve
 
 @cache
 def built_in() -> Document:
-    """Return what holds where no file says otherwise: look, do not touch."""
+    """Return the layer that applies where no file says otherwise: observe, change nothing."""
     return parse(_TEXT, BUILT_IN, BUILT_IN)
 
 
@@ -60,7 +60,7 @@ class Layers:
     accounts: dict[str, Document] = field(default_factory=dict)
     errors: list[Located] = field(default_factory=list)
     lacks_ou: bool = False
-    """True when an OU's file could not be used: what lies below the root then can't be judged."""
+    """True when an OU's file could not be used: then places below the root can't be checked."""
 
     def __iter__(self) -> Iterator[Document]:
         """Yield every usable file, the organisation's first."""
@@ -70,7 +70,7 @@ class Layers:
         yield from self.accounts.values()
 
     def above(self, ou: str) -> list[Document]:
-        """Return the layers that hold in an OU, from the organisation's down."""
+        """Return the layers that apply to an OU, from the organisation's down."""
         found = [self.organization] if self.organization is not None else []
         parts = ou.strip("/").split("/")
         for depth in range(1, len(parts) + 1):
@@ -94,7 +94,7 @@ def read_layers(directory: Path) -> Layers:
 
 
 def name_of(directory: Path, path: Path) -> str:
-    """Return a file's name as bundles tell it: the same wherever the configuration is checked out."""
+    """Return a file's name as bundles have it: the same wherever the configuration is checked out."""
     return f"{directory.resolve().name}/{path.relative_to(directory).as_posix()}"
 
 

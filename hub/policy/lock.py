@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The committed picture of the organisation: which accounts there are, and in which OU.
 
-It serves checking, comparing and explaining. At run time the directory that the sweep keeps is asked instead, so that
+It is for checking, comparing and explaining. At run time the functions use the published directory instead, so that
 an account that was made or moved since is covered by the policy of where it is.
 """
 

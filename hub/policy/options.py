@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options that each step takes in policy. A further step is a class here and a field of ``Steps``."""
+"""The options of each step in policy. A new step needs a class here and a field of ``Steps``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hub.policy.words import Cidr, Endpoint, Flag, Port, PrefixList, SecurityGro
 _CLOSED = ConfigDict(extra="forbid")
 
 REMOVED = {
-    ("isolate", "untrack"): "was removed, since it opened the host (docs/adr/0022); the options against open "
-    "connections are cut (network ACLs) and expire (idle time-out)",
+    ("isolate", "untrack"): "was removed, since it opened the host (docs/adr/0022); the options that end "
+    "open connections are network_acl and idle_timeout",
 }
-"""(step, option) -> what an error says of an option that an earlier version had."""
+"""(step, option) -> the message about an option that an earlier version had."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessOptions:
-    """The investigators' way into a quarantined host: these ports, from these sources, and nothing else.
+    """How investigators reach an isolated host: these ports, from these sources, and nothing else.
 
     ``ssm`` is their way by Session Manager: the endpoints that the host may reach by HTTPS.
     """
@@ -36,7 +36,7 @@ class AccessOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Out of the Auto Scaling group and of the target groups, before the host is isolated."""
+    """Takes the host out of its Auto Scaling group and target groups, before it is isolated."""
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
@@ -47,7 +47,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Isolate:
-    """The quarantine group on every network interface, and what ends connections that are open already."""
+    """The quarantine group on every network interface, and the options that end open connections."""
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
@@ -59,7 +59,7 @@ class Isolate:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Volatile evidence that takes no agent."""
+    """Volatile evidence without an agent."""
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None
@@ -68,7 +68,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class RoleDenial:
-    """The host's role, denied for this host alone; and IAM users behind it.
+    """Denies the host's role for this host alone, and restricts IAM users of the host.
 
     ``ssm: exempt`` leaves the host Systems Manager, where that is the investigators' way in.
     """
@@ -102,7 +102,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """The tags that tell everybody, and the SCPs, that the host is isolated."""
+    """The tags by which people and service control policies know an isolated host."""
 
     __pydantic_config__ = _CLOSED
     enabled: Flag | None = None

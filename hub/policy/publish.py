@@ -24,12 +24,12 @@ class Destination(Protocol):
 
     @property
     def table(self) -> str:
-        """Name of the table that holds the pointer."""
+        """Name of the table with the pointer."""
         ...
 
     @property
     def policy_bucket(self) -> str:
-        """Name of the bucket that holds the bundles."""
+        """Name of the bucket with the bundles."""
         ...
 
 
@@ -60,7 +60,7 @@ def rollback(s3: S3Client, dynamodb: DynamoDBClient, settings: Destination, dige
     data = s3.get_object(Bucket=settings.policy_bucket, Key=bundle_key(digest))["Body"].read()
     found = Bundle.loads(data).digest
     if found != digest:
-        raise BundleError(f"what lies under {digest[:12]} in the bucket has the digest {found[:12]}")
+        raise BundleError(f"the object {digest[:12]} in the bucket has the digest {found[:12]}")
     _point(dynamodb, settings, digest)
 
 

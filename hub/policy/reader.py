@@ -145,7 +145,7 @@ class _Loader(yaml.SafeLoader):
 
 @dataclass(slots=True)
 class _Plain:
-    """Turns nodes into plain data, and collects places and errors on the way."""
+    """Converts nodes into plain data, and collects places and errors."""
 
     file: str
     name: str
@@ -181,7 +181,7 @@ class _Plain:
                 self.errors.append(located(place, path, "merge keys (<<) are not supported: write the values out"))
             elif key in found:
                 first = self.keys[here].line
-                self.errors.append(located(place, here, f"the key stands here twice, first at line {first}"))
+                self.errors.append(located(place, here, f"the key is there twice, first at line {first}"))
             else:
                 self.keys[here] = place
                 found[key] = self.value(value_node, here)

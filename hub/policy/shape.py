@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of the YAML files: which keys there are, and what each holds.
+"""The shape of the YAML files: their keys with their values.
 
 Every key may be absent, because a layer says only what it changes; what must be there in the end is checked after the
 layers are merged. ``check`` compares a document with its shape and returns everything that does not fit.
@@ -74,7 +74,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bounds of every rule, and of single ones; where both are given, both hold."""
+    """Bounds of every rule, and of single rules; where both are given, both apply."""
 
     __pydantic_config__ = _CLOSED
     mode: Range | None = None
@@ -83,7 +83,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """An exception: lowers the mode for whatever fits all of its criteria, until it ends."""
+    """An exception: lowers the mode for hosts and findings that fit all of its criteria, until it ends."""
 
     __pydantic_config__ = _CLOSED
     reason: Reason | None = None
@@ -100,7 +100,7 @@ class Exempt:
 
 @dataclass(frozen=True, slots=True)
 class LimitsShape:
-    """Beyond these, people are asked."""
+    """Beyond these, a person has to approve."""
 
     __pydantic_config__ = _CLOSED
     containments_per_account_hour: Count | None = None
@@ -123,7 +123,7 @@ class OrganizationLayer:
     limits: LimitsShape | None = None
     max_age: Span | None = None
     eks_nodes: AskOrAct | None = None
-    """Anybody who can tag can make a host look like a node, so this goes no lower than ``approve``."""
+    """A principal that may tag can make a host look like a node, so this is never lower than ``approve``."""
     appliances: AskOrAct | None = None
     last_healthy_target: AskOrAct | None = None
     after_release: Mode | None = None

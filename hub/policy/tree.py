@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers as trees that know where each value came from, and how one layer is laid over another.
+"""Layers as trees that know the origin of each value, and how one layer is merged over another.
 
 Maps merge by key; scalars and lists replace; nothing is removed by absence. That is all: no includes, no operators.
 """

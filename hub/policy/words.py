@@ -74,7 +74,7 @@ def _cidr(text: str) -> str:
     if ipaddress.ip_address(address) != network.network_address:
         raise ValueError(f"{text!r} has bits set beyond its prefix; did you mean '{network}'?")
     if network.prefixlen == 0:
-        raise ValueError(f"{text!r} is everybody: quarantine would be open to the internet")
+        raise ValueError(f"{text!r} would open an isolated host to the internet: name a smaller range")
     return str(network)
 
 
@@ -98,7 +98,7 @@ def _dated(text: str) -> str:
 
 def _told(text: str) -> str:
     if not text.strip():
-        raise ValueError("is empty; say why, for the person who meets it at night")
+        raise ValueError("is empty: give a reason, for the people who see the exception during an incident")
     return text
 
 

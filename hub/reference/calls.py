@@ -93,7 +93,7 @@ def main() -> None:
     """Measure everything and write the file."""
     known = {step.name for step in STEPS}
     rows = [row for row in ROWS if row.step in known]
-    with ProcessPoolExecutor(4) as pool:  # a simulation is all that its process can hold
+    with ProcessPoolExecutor(4) as pool:  # a process can run only one simulation
         whole = pool.submit(plain)
         plains, options = pool.map(without, PLAIN_STEPS), pool.map(measure, rows)
         names = ("a plain containment", *PLAIN_STEPS, *(row.name for row in rows))

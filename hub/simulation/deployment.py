@@ -55,12 +55,12 @@ class Deployment:
         self.queue.warm_up(environments)
 
     def deliver(self, events: Sequence[SourceEvent], *, deliveries: int = 1, parallel: int = 1) -> list[Handed]:
-        """Hand events over and return how each delivery ended."""
+        """Deliver events and return how each delivery ended."""
         handed = self.queue.deliver(events, deliveries=deliveries, parallel=parallel)
         return [self._handed(each) for each in handed]
 
     def deliver_together(self, events: Sequence[SourceEvent]) -> list[Handed]:
-        """Hand events over all at the same moment, each to a process of its own."""
+        """Deliver all events at the same moment, each to a process of its own."""
         return [self._handed(each) for each in self.queue.deliver_together(events)]
 
     def incidents(self) -> list[Incident]:
@@ -90,7 +90,7 @@ class Deployment:
             return release(self._hub(), incident, by=by)
 
     def switch_off(self, scopes: Sequence[str]) -> None:
-        """Throw kill switches: ``organization``, an OU path, an account id."""
+        """Set kill switches: ``organization``, an OU path, an account id."""
         self._write_control({"switched_off": set(scopes)})
 
     def notifications(self) -> list[Mapping[str, str]]:

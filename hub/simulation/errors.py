@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with what a person asked of a simulation.
+"""What can be wrong with the input of a simulation.
 
 ::
 

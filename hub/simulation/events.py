@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of findings, made into the events that the intake would receive.
 
-A file holds an EventBridge envelope or a bare finding in any dialect, a JSON list of them, or JSON lines. What can't
+A file has an EventBridge envelope or a bare finding in any dialect, a JSON list of them, or JSON lines. What can't
 be parsed is kept as it stands: the product has to refuse it, not this module.
 """
 
@@ -65,7 +65,7 @@ class SourceEvent:
 def load(files: Sequence[str], stdin: TextIO | None = None) -> list[SourceEvent]:
     """Read every file, ``-`` being standard input.
 
-    Raises EventsError, which names all the files that can't be read or hold nothing.
+    Raises EventsError, which names all files that can't be read or are empty.
     """
     problems: list[str] = []
     events: list[SourceEvent] = []
@@ -78,7 +78,7 @@ def load(files: Sequence[str], stdin: TextIO | None = None) -> list[SourceEvent]
             continue
         found = list(_events(file, text))
         if not found:
-            problems.append(f"{file}: holds no event")
+            problems.append(f"{file}: has no event")
         events.extend(found)
     if problems:
         raise EventsError(problems)
@@ -123,7 +123,7 @@ def _events(file: str, text: str) -> Iterator[SourceEvent]:
 def _event(file: str, index: int, value: Any, whole: str) -> SourceEvent:
     try:
         return SourceEvent.of(file, index, value)
-    except RecursionError:  # how this one value is spelt can't be told: the whole file is what there is
+    except RecursionError:  # the text of this one value is unknown: use the whole file
         return SourceEvent(file, index, whole, None)
 
 

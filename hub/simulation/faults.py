@@ -2,8 +2,8 @@
 """Faults to inject: which call goes wrong, how, and how often.
 
 A specification reads ``SERVICE:Operation=WHAT[*N]``. WHAT is an error code, ``timeout-before``, ``timeout-after``,
-``crash-before`` or ``crash-after``. Without ``*N`` an error code holds for every attempt, the others for the first one.
-A ``TransactionCanceledException`` of DynamoDB's is one for the conflict with somebody else's transaction.
+``crash-before`` or ``crash-after``. Without ``*N`` an error code is for every attempt, the others for the first one.
+A ``TransactionCanceledException`` of DynamoDB's is one for the conflict with another transaction.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _check_operation(text: str, service: str, operation: str) -> None:
 
 
 def told_besides(service: str, what: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what AWS's answer to that fault holds beside code and message: for a cancelled transaction the reasons.
+    """Return what AWS's answer to that fault has beside code and message: for a cancelled transaction the reasons.
 
     The item in conflict is the last one of the transaction.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what stands in the member accounts: networks, instances and everything that hangs on an instance."""
+"""Builds the member accounts: networks, instances and everything that is attached to an instance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MemberBuilder:
         }
 
     def build(self) -> None:
-        """Make groups first (an interface wears them), then instances, then what wears a further group, then users."""
+        """Make groups first (interfaces wear them), then instances, then wearers of other groups, then users."""
         for region in sorted({each.region for each in self._spec.instances} - known_regions()):
             _LOG.warning("there is no Region %s, so nothing of the world stands there", region)
         for group in self._spec.security_groups:
@@ -166,7 +166,7 @@ def _ec2(account: str, region: str) -> Any:
 
 
 def _shared_by(owner: str, backend: Any, subnet: Any) -> None:
-    """Let another account own a VPC with what is in it: the corrections read this mark."""
+    """Make another account the owner of a VPC and its content: the corrections read this mark."""
     acls = [acl for acl in backend.network_acls.values() if acl.vpc_id == subnet.vpc_id]
     for each in (backend.get_vpc(subnet.vpc_id), subnet, *acls):
         each.cordon_owner = owner

@@ -17,7 +17,7 @@ class Patches:
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Set ``owner.name`` in place of what stands there; raise AttributeError where the owner has no such name.
 
-        What stands there may come from a base class. Then the owner gets a name of its own for as long as this holds.
+        The earlier value may come from a base class. Then the owner gets a name of its own as long as the patch lasts.
         """
         if not hasattr(owner, name):
             raise AttributeError(f"{owner!r} has no {name!r} to replace: another version of it?")

@@ -49,7 +49,7 @@ class QueueEnvironment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What the handler is told about its invocation."""
+    """What the handler gets about its invocation."""
 
     aws_request_id: str
     function_name: str = "cordon-intake"

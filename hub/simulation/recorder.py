@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of every HTTP attempt that the product makes while a delivery is in hand.
+"""The record of every HTTP attempt that the product makes during a delivery.
 
 An entry is what the ``calls`` of the simulation's document hold. Secrets are masked on the way in.
 """
@@ -29,7 +29,7 @@ class Delivery:
 
 
 DELIVERY: ContextVar[Delivery | None] = ContextVar("cordon_simulation_delivery", default=None)
-"""The delivery in hand; threads get it with the rest of the context."""
+"""The current delivery; threads get it with the rest of the context."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Recorder:
 
 
 def presentable(value: Any) -> Any:
-    """Return parameters as JSON can hold them, with secrets masked and bodies as their size alone."""
+    """Return parameters as JSON values, with secrets masked and bodies as their size alone."""
     if isinstance(value, Mapping):
         return {
             str(key): _MASK if str(key).lower() in _SECRET_KEYS and isinstance(each, str) else presentable(each)

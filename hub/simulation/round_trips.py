@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``round_trips_to_isolated``, from the recorded calls alone, so that anybody can recompute it."""
+"""``round_trips_to_isolated``, from the recorded calls alone, so that other programs can recompute it."""
 
 from __future__ import annotations
 

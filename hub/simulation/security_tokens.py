@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""STS as AWS has it: a role is assumed only if it exists and its trust policy lets this caller in.
+"""STS as AWS has it: a role is assumed only if it exists and its trust policy allows this caller.
 
 moto takes any role and any ExternalId. The part of IAM's language that Cordon's trust policies use is evaluated here;
 permissions are not (they are proven elsewhere).
@@ -127,7 +127,7 @@ def _names(statement: Mapping[str, Any], caller: SimulatedCaller) -> bool:
 
 
 def _holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str | None]) -> bool:
-    """Tell whether the conditions hold; keys that the simulation has no value for (the organisation) do."""
+    """Tell whether the conditions are true; keys without a value in the simulation (the organisation) are."""
     for operator, keys in condition.items():
         for key, expected in keys.items():
             if key.lower() not in context:

@@ -123,7 +123,7 @@ class Simulation:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Every HTTP attempt made while a delivery was in hand, in order."""
+        """Every HTTP attempt made during a delivery, in order."""
         return self.recorder.calls
 
     def runtime(self) -> Runtime:
@@ -148,11 +148,11 @@ class Simulation:
         return read_world(self.names)
 
     def inject(self, faults: Iterable[Fault]) -> None:
-        """Let these faults hold from now on, counted from now."""
+        """Inject these faults from now on, counted from now."""
         self._faults.add(faults)
 
     def unrecorded(self) -> AbstractContextManager[None]:
-        """Call AWS without record, latency or faults, even while a delivery is in hand."""
+        """Call AWS without record, latency or faults, even during a delivery."""
         return unrecorded()
 
     def session_of(self, caller: SimulatedCaller) -> boto3.Session:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The person's settings of AWS, out of the way for as long as a simulation is open.
 
-A profile that doesn't exist, an endpoint of somebody's own, FIPS endpoints: the SDK would go by them, and the simulated
-cloud would be asked for what it isn't. Sessions are made from the functions' code too, so the environment itself is
+A profile that doesn't exist, a custom endpoint, FIPS endpoints: the SDK would use them, and the simulated cloud would
+get requests that it can't answer. Sessions are made from the functions' code too, so the environment itself is
 cleared and put back.
 """
 

@@ -59,7 +59,7 @@ class VirtualTime:
             self.wait(_Wait(self.thread()), self.now + microseconds)
 
     def start(self, work: Callable[[], object]) -> None:
-        """Run a piece of work, which must not raise, in a thread of its own as soon as it is that one's turn."""
+        """Run a piece of work, which must not raise, in a thread of its own as soon as that thread may run."""
         if self._ending:
             return
         worker = self._idle.pop() if self._idle else _Worker(self)
@@ -177,12 +177,12 @@ class VirtualFuture(Future[T]):
         self._waits: list[_Wait] = []
 
     def set_result(self, result: T) -> None:
-        """Settle it and let every thread that waits for it go on."""
+        """Settle it and continue every thread that waits for it."""
         super().set_result(result)
         self._wake()
 
     def set_exception(self, exception: BaseException | None) -> None:
-        """Settle it with an error and let every thread that waits for it go on."""
+        """Settle it with an error and continue every thread that waits for it."""
         super().set_exception(exception)
         self._wake()
 

@@ -54,7 +54,7 @@ def service_model(service: str) -> Any:
 
 
 def error_answer(service: str, code: str, message: str, members: Mapping[str, Any] | None = None) -> Answer:
-    """Return an error as that service's own protocol has it; ``members``: what a JSON error holds besides."""
+    """Return an error as that service's own protocol has it; ``members``: further members of a JSON error."""
     model = service_model(service)
     status = _status(model, code)
     protocol = model.protocol

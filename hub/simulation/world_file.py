@@ -78,7 +78,7 @@ def parse_world(text: str, name: str = "world") -> WorldSpec:
 
 
 class _Reader:
-    """Walks the nodes and collects what is wrong; what can't be read becomes a default so that the walk goes on."""
+    """Walks the nodes and collects errors; a value that can't be read becomes a default so that the walk continues."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -291,7 +291,7 @@ class _Reader:
 
     def _printable(self, node: Node, path: str, word: str) -> str:
         if _has_controls(word):
-            self._problem(node, path, f"{word!r} holds a control character")
+            self._problem(node, path, f"{word!r} has a control character")
         return word
 
     def _one_of(self, choices: Iterable[str]) -> Read:

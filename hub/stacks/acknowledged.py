@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings of cdk-nag that are accepted, each on its resource with the sentence that says why."""
+"""Accepted findings of cdk-nag, each on its resource with a sentence that says why."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hub tells about itself: findings that are not worked on, or late, or not delivered at all.
+"""The hub's alarms: findings that are not processed, or late, or not delivered at all.
 
 Twelve metrics in the home Region and one in each other, at 0.10 USD a month each, of which the first ten of an account
 are free.
@@ -40,7 +40,7 @@ class AlarmsProps:
 
 
 class Alarms(Construct):
-    """The alarms, each telling the topic when it begins; a rise of the dead letters begins each time anew."""
+    """The alarms, each notifying the topic when it begins; each increase of the dead letters begins a new alarm."""
 
     def __init__(self, scope: Construct, construct_id: str, *, props: AlarmsProps) -> None:
         super().__init__(scope, construct_id)
@@ -52,8 +52,8 @@ class Alarms(Construct):
             name=names.alarm(props.qualifier, "dead-letters"),
             letters=props.queue.dead_letters,
             told=(
-                "Events could not be delivered, or not be worked on in five tries: look into the dead letters, mend, "
-                "and redrive them."
+                "Events could not be delivered or processed in five tries: look into the dead letters, correct the "
+                "cause, and redrive them."
             ),
             topic=props.topic,
         )
@@ -93,9 +93,9 @@ def tell_of_letters(
 ) -> None:
     """Tell a topic whenever there are more dead letters than before.
 
-    On the number itself an alarm would tell of the first and, as long as that lies there, of no other. The number of
-    messages sent doesn't count what a queue hands on to its dead letters (SQS developer guide: dead-letter queues). A
-    queue that nobody uses has no figures, and one that has just begun no earlier one: both count as none.
+    An alarm on the number itself would go off only for the first letter, as long as that is in the queue. The number of
+    messages sent doesn't count messages that a queue moves to its dead letters (SQS developer guide: dead-letter
+    queues). A queue without messages has no figures, and a new one has no earlier figure: both count as zero.
     """
     lying = letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_MINUTE)
     alarm = cloudwatch.Alarm(

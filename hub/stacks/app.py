@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CDK app: from the settings to the stacks. ``cdk.json`` runs this file as ``python -m hub.stacks.app``.
 
-Everything differs by ``config/deployment.yaml`` alone; the directory is in ``CORDON_CONFIG``, ``config`` by default.
-Works offline, and without Docker.
+Only ``config/deployment.yaml`` makes a difference; ``CORDON_CONFIG`` names its directory, ``config`` by default. The
+app works offline, and without Docker.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stacks:
 
 
 def new_app(outdir: Path) -> cdk.App:
-    """Return an app with the feature flags of ``cdk.json``, so that it makes the same whoever starts it."""
+    """Return an app with the feature flags of ``cdk.json``, so that every way of starting it makes the same."""
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     return cdk.App(outdir=str(outdir), analytics_reporting=False, context=context)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ships: ``functions`` and jmespath, in a folder that the same sources make the same, byte for byte.
+"""What ships: ``functions`` and jmespath, in a folder that is the same, byte for byte, for the same sources.
 
-A folder that is made beforehand, not bundling within CDK: no Docker, no image, nothing to fetch, and it is the same
-folder that tests import from. boto3 comes with the runtime. jmespath does too, as boto3's; ours is the version that
-policy was checked with.
+The folder is made beforehand, not by bundling within CDK: that needs no Docker, no image and no download, and tests
+import from the same folder. boto3 comes with the runtime. jmespath does too, as boto3's; ours is the version with which
+policy was checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHIPPED = {".py", ".json"}
 _LICENCE = "LICENSE"
 _FILE, _FOLDER = 0o644, 0o755
 _EPOCH_SECONDS = 315_532_800
-"""1 January 1980, the oldest moment that a zip file can tell."""
+"""1 January 1980, the oldest time that a zip file can store."""
 
 
 def build_bundle(to: Path) -> Path:
@@ -44,7 +44,7 @@ def build_bundle(to: Path) -> Path:
 
 
 def zipped(folder: Path) -> bytes:
-    """Return a folder as a zip file, for whoever uploads it by other means; the same folder gives the same bytes."""
+    """Return a folder as a zip file, for an upload by other means; the same folder gives the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(folder.rglob("*")):

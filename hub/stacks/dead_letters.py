@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an event lies that could not be delivered or worked on, until somebody has looked at it.
+"""The queue of events that could not be delivered or processed, until a person has looked at them.
 
 EventBridge drops an event at once where a permission or the target is missing, and after a day where the target
 doesn't take it (EventBridge user guide: dead-letter queues), unless the target has such a queue.

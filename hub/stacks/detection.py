@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of Security Hub and GuardDuty CloudFormation can set up in the hub's home Region, for who has none of it yet.
+"""The parts of Security Hub and GuardDuty that CloudFormation can set up in the hub's home Region, if they are missing.
 
 Off by default: nearly every organisation has these, and a second detector or hub in an account is refused. What was
-set up once stays when the setting or the stack goes: taking Cordon away must not make an organisation blind. The
-delegated administrator, and GuardDuty's own settings for the organisation, have no type that works from here.
+set up stays when the setting or the stack is removed: without Cordon an organisation must still detect. The delegated
+administrator, and GuardDuty's own settings for the organisation, have no type that works from here.
 """
 
 from __future__ import annotations

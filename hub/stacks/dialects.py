@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The events that carry findings, as EventBridge patterns: one for each dialect that ``functions.finding`` reads.
+"""The events with findings, as EventBridge patterns: one for each dialect that ``functions.finding`` reads.
 
-Security Hub sends what every product finds, thousands of events for each of GuardDuty's, so its patterns let in what is
-GuardDuty's by the product's ARN, and what claims to be by name or id (as ``functions.finding.origin.claims`` has it):
-a forged finding has to be refused aloud. Nothing else is narrowed here: which findings matter is policy, and a pattern
-drops in silence.
+Security Hub sends the findings of every product, thousands of events for each of GuardDuty's. So its patterns match
+GuardDuty's product ARN, and findings that claim to be GuardDuty's by name or id (as
+``functions.finding.origin.claims`` has it), so that a forged finding is refused with a record. The patterns narrow
+nothing else: policy decides which findings matter, and a pattern drops events without a record.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m hub.stacks.figures``: how large the templates and the bundle are, and how long a synthesis takes.
 
-For the documents' figures, so that anybody can measure them again. Takes the settings that ``CORDON_CONFIG`` names.
+It is for the documents' figures, so that a reader can measure them again. It uses the settings that ``CORDON_CONFIG``
+names.
 """
 
 from __future__ import annotations

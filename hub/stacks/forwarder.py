@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """In every other Region: findings that Security Hub does not bring to the home Region are forwarded to its bus.
 
-GuardDuty's own events stay in their Region, and whether V2 events of linked Regions arrive is not documented; what
-arrives twice is merged. Classic findings come by Security Hub's aggregation. The home Region's bus needs no policy:
-an event from the same account is let in by the sender's role alone, and that role may put events on that one bus.
+GuardDuty's own events stay in their Region, and it is not documented whether V2 events of linked Regions arrive; events
+that arrive twice are merged. Classic findings come by Security Hub's aggregation. The home Region's bus needs no
+policy: the sender's role alone allows an event from the same account, and that role may put events only on that bus.
 
-What can't be forwarded waits here: EventBridge takes only a queue of the rule's own Region for dead letters, and an
-alarm tells only a topic of its own.
+Events that can't be forwarded wait here: EventBridge takes only a queue of the rule's own Region for dead letters, and
+an alarm can notify only a topic of its own Region.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hub.stacks.placement import placed
 
 
 class ForwarderStack(cdk.Stack):
-    """The rules of one Region, the role by which they reach the home Region's bus, and what tells that they don't."""
+    """The rules of one Region, the role by which they reach the home Region's bus, and the alarm for failures."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: DeploymentSettings, region: str) -> None:
         super().__init__(
@@ -93,8 +93,8 @@ class ForwarderStack(cdk.Stack):
             letters=letters,
             told=(
                 f"Findings of {region} could not be forwarded: look there into "
-                f"{names.not_forwarded(qualifier)}, mend, and put its events into {names.queue(qualifier)} "
-                f"in {settings.home_region}."
+                f"{names.not_forwarded(qualifier)}, correct the cause, and put its events into "
+                f"{names.queue(qualifier)} in {settings.home_region}."
             ),
             topic=notices.topic,
         )

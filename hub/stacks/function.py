@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One of the hub's functions, with a role of its own, a log group of its own, and nothing else.
 
-No reserved concurrency: behind a queue it makes Lambda throttle messages until they are dead letters. What brakes the
-intake is ``MaximumConcurrency`` on its event source.
+It has no reserved concurrency: behind a queue, that makes Lambda throttle messages until they are dead letters. The
+limit of the intake is ``MaximumConcurrency`` on its event source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hub.stacks.records import RecordStores
 
 TIMEOUT_SECONDS = 60
 LEASE_SECONDS = 90
-"""Longer than the time-out: nobody takes a host over from a function that still works on it."""
+"""Longer than the time-out: no attempt takes a host over from a function that still works on it."""
 
 _MEMORY_MB = 1769
 """One whole CPU: making clients, most of a cold start, is computing."""

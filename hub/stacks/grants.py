@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hub's functions may do: exact resources, and of the member roles one kind each.
+"""What the hub's functions may do: exact resources, and only one kind of member role for each.
 
-Everything here is called by ``functions`` on the way of a containment or a release; tests compare the two.
+``functions`` makes all of these calls in a containment or a release; tests compare the two.
 
-Credentials that leave a function are worth nothing elsewhere: ``from_within`` binds what its code calls to
-``lambda:SourceFunctionArn``, which Lambda alone sets, in every request that comes from within the function (Lambda
+Credentials that leave a function are useless elsewhere: ``from_within`` binds the function's calls to
+``lambda:SourceFunctionArn``, which only Lambda sets, in every request that comes from within the function (Lambda
 developer guide: using source function ARN).
 """
 
@@ -28,7 +28,7 @@ from hub.stacks.records import RecordStores
 class Granted:
     """A statement of a function's policy.
 
-    ``open_ended``: those of its resources that hold a ``*``, without ``arn:PARTITION:``; ``because`` says why they do.
+    ``open_ended``: those of its resources that have a ``*``, without ``arn:PARTITION:``; ``because`` says why they do.
     ``by_lambda``: Lambda calls it from outside the function, as its pollers do, without the function's ARN.
     """
 
@@ -39,7 +39,7 @@ class Granted:
 
 
 def from_within(granted: Granted, function: str) -> iam.PolicyStatement:
-    """Return the statement, bound to the function of that ARN; a denial holds wherever the credentials are."""
+    """Return the statement, bound to the function of that ARN; a denial applies wherever the credentials are used."""
     if granted.statement.effect == iam.Effect.ALLOW and not granted.by_lambda:
         granted.statement.add_condition("ArnEquals", {"lambda:SourceFunctionArn": function})
     return granted.statement
@@ -91,8 +91,8 @@ def evidence_keeping(scope: Construct, settings: DeploymentSettings) -> Granted:
     )
 
 
-def telling(notices: Notices) -> Granted:
-    """Allow telling people."""
+def notifying(notices: Notices) -> Granted:
+    """Allow notifying people."""
     return Granted(iam.PolicyStatement(sid="Notices", actions=["sns:Publish"], resources=[notices.topic.topic_arn]))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard: two service control policies, in the management account, which alone may make them.
 
-It is deployed with the credentials of whoever administers the organisation: the management account needs no bootstrap,
-and no role of Cordon's is ever made there.
+It is deployed with the credentials of the organisation's administrator: the management account needs no bootstrap, and
+never gets a role of Cordon.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub: records, the way in, the functions, and how people are told. In the delegated administrator's account.
+"""The hub: records, intake, functions, and notifications. In the delegated administrator's account.
 
-Idle it costs next to nothing: nothing in it runs or is reserved by the hour, and there is no key. What is paid without
-a finding is the polling of the queue, the warm-up, and alarms; docs/rollout.md has the figures.
+While idle it costs next to nothing: nothing in it runs or is reserved by the hour, and there is no key. The costs
+without a finding are the polling of the queue, the warm-up, and alarms; docs/rollout.md has the figures.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class HubStack(cdk.Stack):
             *grants.records_access(self._records, _RELEASE_ACTIONS),
             grants.entering(self, self._settings, purpose=names.RELEASE),
         )
-        # Whoever wants another try asks again: one word of a person is one release.
+        # A person who wants another try asks again: one request is one release.
         release.function.configure_async_invoke(retry_attempts=0)
         return release
 
@@ -111,7 +111,7 @@ class HubStack(cdk.Stack):
         )
 
     def _function(self, purpose: str, handler: str, *granted: Granted) -> HubFunction:
-        """Return a function that may do these things, and tell people."""
+        """Return a function that may make these calls and notify people."""
         props = FunctionProps(
             purpose=purpose,
             handler=handler,
@@ -119,6 +119,6 @@ class HubStack(cdk.Stack):
             settings=self._settings,
             records=self._records,
             notices=self._notices,
-            grants=[*granted, grants.telling(self._notices)],
+            grants=[*granted, grants.notifying(self._notices)],
         )
         return HubFunction(self, purpose.title(), props=props)

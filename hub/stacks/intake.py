@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way in: rules on the hub's default bus, a queue, and the function behind it.
+"""The intake: rules on the hub's default bus, a queue, and the function behind it.
 
-One finding a batch: each host has an invocation of its own, and none waits for another. The brake is
-``MaximumConcurrency`` on the event source. A message that could not be done comes again after the visibility time-out,
-five times in all; then it lies with the dead letters, for 14 days, and an alarm tells. What a rule can't deliver lies
-there too. The dead letters outlive the stack: nobody may have looked at them.
+A batch is one finding: each host has an invocation of its own, and none waits for another. ``MaximumConcurrency`` on
+the event source limits them. A failed message comes again after the visibility time-out, five times in all. Then it
+goes to the dead-letter queue, for 14 days, and an alarm goes off. Events that a rule can't deliver go there too. The
+dead-letter queue outlives the stack, because a person may not have looked at it yet.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hub.stacks.grants import Granted
 
 BATCH = 1
 CONCURRENCY = 20
-"""Hosts that are worked on at once. A thousand take some minutes, and EC2's limits in an account hold."""
+"""Hosts that are worked on at once. A thousand take some minutes, within EC2's limits for an account."""
 
 RECEIVES = 5
 VISIBILITY_SECONDS = 6 * TIMEOUT_SECONDS

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the member template reaches the accounts: two stack sets of disjoint OUs, the canary before the rest.
 
-Service-managed, as the delegated administrator; new accounts of an OU are covered by themselves. An account that
-leaves its OU keeps its roles: one that is moved to a quarantine OU is the one that needs them. The roles are IAM's,
-which is global, so the template goes into one Region. Not bootstrapless: two templates inside one are more than
+They are service-managed, with the hub as delegated administrator; they also reach new accounts of an OU. An account
+that leaves its OU keeps its roles, because an account that is moved to a quarantine OU needs them. IAM roles are
+global, so the template is deployed in one Region. The stack needs the bootstrap: two templates in one are larger than
 CloudFormation takes without a bucket, and the hub's stack has that bucket already.
 """
 

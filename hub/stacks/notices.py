@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How people are told: one topic, for incidents, for alarms and for every change of the control record.
+"""Notifications: one topic, for incidents, for alarms and for every change of the control record.
 
-Another one in every Region that forwards, for its alarm: an alarm tells no topic of another Region.
+Every Region that forwards has another topic for its alarm: an alarm can't notify a topic of another Region.
 
-Not encrypted with a key of ours: SNS encrypts what it stores by itself, Security Hub retired its control that asked
-for a key (SNS.1, 2024), and a key would have to be opened to CloudWatch as well.
+The topics have no key of ours: SNS encrypts by itself what it stores, Security Hub retired its control that asked for a
+key (SNS.1, 2024), and a key would have to be opened to CloudWatch as well.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The role of people and pipelines that run a deployment: publish policy, throw the kill switch, release hosts.
+"""The role of people and pipelines that run a deployment: publish policy, set the kill switch, release hosts.
 
-A role of its own, because the hub guard lets nobody else change what the functions go by: a kill switch that only
-break-glass can throw is none. It can't change the functions, the roles, evidence or an incident's record.
+It is a role of its own, because the hub guard denies all other principals to change what the functions read: a kill
+switch must not need break-glass. The role can't change the functions, the roles, evidence or an incident's record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hub.stacks.records import RecordStores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorProps:
-    """Properties of ``Operator``. ``who``: ARN patterns of those who may assume the role."""
+    """Properties of ``Operator``. ``who``: ARN patterns of principals that may assume the role."""
 
     qualifier: str
     who: Sequence[str]
@@ -64,7 +64,7 @@ def _statements(props: OperatorProps) -> list[iam.PolicyStatement]:
             actions=["s3:GetObject", "s3:PutObject"],
             resources=[props.records.policy.arn_for_objects("bundles/*")],
         ),
-        # To tell a bundle that was never published from one that may not be read.
+        # To distinguish a bundle that was never published from one that may not be read.
         iam.PolicyStatement(sid="Listing", actions=["s3:ListBucket"], resources=[props.records.policy.bucket_arn]),
         iam.PolicyStatement(sid="Release", actions=["lambda:InvokeFunction"], resources=[props.release.function_arn]),
     ]

@@ -21,7 +21,7 @@ class Placed(TypedDict):
 
 
 def placed(settings: DeploymentSettings, part: str, *, account: str | None = None, region: str | None = None) -> Placed:
-    """Return what a stack is given; it is in the hub's account and home Region unless told otherwise."""
+    """Return what a stack is given; it is in the hub's account and home Region by default."""
     return Placed(
         stack_name=names.stack(settings.qualifier, part),
         env=cdk.Environment(account=account or settings.hub, region=region or settings.home_region),

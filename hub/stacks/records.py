@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hub remembers: the table of incidents, the bucket of compiled policy, the bucket of evidence.
+"""The hub's stores: the table of incidents, the bucket of compiled policy, the bucket of evidence.
 
 All three outlive the stack. There is no key of ours: table and buckets are encrypted with keys that AWS owns, at no
-cost. One key would cost 1 USD a month, stand on the way of every containment (a grant or a key gone wrong, and no
-record can be read), and give whoever may schedule its deletion a way round Object Lock. See ADR 0016.
+cost. A key would cost 1 USD a month. Every containment would depend on it (after a mistake in a grant or the key, no
+record can be read). And a principal that may schedule its deletion would have a way round Object Lock. See ADR 0016.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hub.deployment.model import EvidenceSettings
 from hub.stacks.acknowledged import acknowledge
 
 _UNLOGGED = (
-    "Server access logs would need a bucket of their own that nobody reads: who touched an object is in the "
-    "organisation's CloudTrail data events."
+    "Server access logs would need a bucket of their own: the organisation's CloudTrail data events already show "
+    "each access to an object."
 )
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every change of the control record is told: kill switch, policy in force, directory in force.
+"""Reports every change of the control record: kill switch, policy in force, directory in force.
 
-The table's stream, filtered on that one item, calls a function; all else that is written never leaves the stream.
-A pipe would need no code, but EventBridge has none in GovCloud and eight more Regions, and reading a stream is free
-for Lambda alone. From the oldest change that the stream has: with LATEST, changes during the minutes in which a mapping
-begins could be missed (Lambda developer guide). What can't be told in ten more tries lies with the dead letters.
+The table's stream, filtered on that one item, calls a function; other items never leave the stream. A pipe would need
+no code, but EventBridge has none in GovCloud and eight more Regions, and only Lambda reads a stream free of charge. The
+mapping reads from the oldest change of the stream: with LATEST, it could miss changes while the mapping begins (Lambda
+developer guide). After ten failed tries a change goes to the dead-letter queue.
 """
 
 from __future__ import annotations

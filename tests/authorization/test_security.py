@@ -205,7 +205,7 @@ LET_PAST: Mapping[str, str] = {
 """Pattern of principals → the word for them on the page."""
 
 
-def test_whom_the_service_control_policies_let_past_is_told() -> None:
+def test_whom_the_service_control_policies_exempt_is_told() -> None:
     found = {}
     for policy, made in (("evidence lock", evidence_lock(GUARDED)), ("hub guard", hub_guard(GUARDED))):
         for statement in cast("list[Statement]", made["Statement"]):

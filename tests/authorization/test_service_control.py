@@ -147,7 +147,7 @@ def test_the_hub_guard_holds_without_the_evidence_lock() -> None:
     ],
 )
 @pytest.mark.parametrize("setting", ["break_glass", "deployers", "operators"])
-def test_what_the_settings_let_past_nobody_can_make(pattern: str, setting: str) -> None:
+def test_what_the_settings_exempt_nobody_can_make(pattern: str, setting: str) -> None:
     let_past = replace(SETTINGS.guard, break_glass=("arn:*:iam::*:role/other",))
     changed = (
         replace(SETTINGS, operators=(pattern,), guard=let_past)

@@ -107,7 +107,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             WHOLE + "evidence: {days: 30}\n",
             ["deployment.yaml:7:12: evidence.days: is not known here; did you mean 'lock_days'?"],
         ),
-        (WHOLE + "version: 1\n", ["deployment.yaml:7:1: version: the key stands here twice, first at line 1"]),
+        (WHOLE + "version: 1\n", ["deployment.yaml:7:1: version: the key is there twice, first at line 1"]),
         (
             TOP + PLACE + "rollout: {canary: ou-abcd-11111111, rest: []}\n",
             ["deployment.yaml:6:19: rollout.canary: must be a list, not text"],
@@ -175,7 +175,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             TOP + PLACE.replace("us-east-1", "eu-west-1") + UNITS.replace("22222222", "11111111"),
             [
                 "deployment.yaml:5:22: regions[1]: 'eu-west-1' stands here twice",
-                "deployment.yaml:6:46: rollout.rest[0]: 'ou-abcd-11111111' is in canary already: an OU is in one of the two",
+                "deployment.yaml:6:46: rollout.rest[0]: 'ou-abcd-11111111' is in canary already: name an OU only once",
             ],
         ),
         (
@@ -183,14 +183,14 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
             [
                 "deployment.yaml:7:19: guard.targets[0]: 'root' is not the id of a root (r-...), an OU (ou-...) or an account",
                 "deployment.yaml:7:40: guard.break_glass[0]: 'admin' is not an ARN pattern such as arn:*:iam::*:role/break-glass",
-                "deployment.yaml:7:47: guard.break_glass[1]: 'arn:aws:iam::*:role/*' fits everybody: nothing would be guarded",
+                "deployment.yaml:7:47: guard.break_glass[1]: 'arn:aws:iam::*:role/*' fits every principal, so the guard would deny nothing: name a role or user",
             ],
         ),
         (
             WHOLE + "guard: {targets: [r-abcd], break_glass: []}\n",
             [
-                "deployment.yaml:7:8: guard.deployers: names nobody, and the guard is attached: say who may deploy under it",
-                "deployment.yaml:7:28: guard.break_glass: names nobody, and the guard is attached: say who may get past it in an emergency",
+                "deployment.yaml:7:8: guard.deployers: is empty, but the guard has targets: name the principals that may deploy",
+                "deployment.yaml:7:28: guard.break_glass: is empty, but the guard has targets: name the principals that are exempt in an emergency",
             ],
         ),
     ],

@@ -45,5 +45,9 @@ def error_packages() -> list[str]:
 def test_a_package_draws_the_tree_of_its_errors(package: str) -> None:
     folder = f"functions/{package}"
     drawn = " ".join(ast.get_docstring(module) or "" for _, module in modules(folder)).split()
-    missing = [node.name for _, node in classes(folder) if node.name.endswith("Error") and node.name[0] != "_" and node.name.strip("_") not in drawn]
+    missing = [
+        node.name
+        for _, node in classes(folder)
+        if node.name.endswith("Error") and node.name[0] != "_" and node.name.strip("_") not in drawn
+    ]
     assert missing == []

@@ -12,7 +12,7 @@ import pytest
 
 from functions.incident.items import CONTROL_KEY, from_item, to_item
 from hub.simulation.deployment import RELEASED_BY
-from hub.simulation.run import SimulationResult, SimulationRequest, run
+from hub.simulation.run import SimulationRequest, SimulationResult, run
 from hub.simulation.world_file import parse_world
 from hub.simulation.world_spec import ScalingGroup
 from tests.docs.pages import fenced, section, table, text, words

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from hub.simulation.events import SourceEvent
-from hub.simulation.run import SimulationResult, SimulationRequest, deployed, run
+from hub.simulation.run import SimulationRequest, SimulationResult, deployed, run
 from tests.end_to_end.hosts import ENFORCED, HOST, OUTBOUND, REGION, bundle, event, host, world
 from tests.finding.findings import asff, envelope, native, ocsf
 
@@ -60,7 +60,9 @@ def test_eight_different_findings_at_once_make_one_incident() -> None:
         before = deployment.simulation.world()
         handed = deployment.deliver_together(eight())
         simulation = deployment.simulation
-        ended = SimulationResult(request, handed, deployment.incidents(), simulation.calls, before, simulation.world(), None)
+        ended = SimulationResult(
+            request, handed, deployment.incidents(), simulation.calls, before, simulation.world(), None
+        )
     outcomes = Counter(each.result.outcome.value for each in handed if each.result)
     assert outcomes == {"acted": 1, "merged": 7}
     assert_one_incident(ended)

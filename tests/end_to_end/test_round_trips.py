@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.simulation.run import SimulationResult, SimulationRequest, run
+from hub.simulation.run import SimulationRequest, SimulationResult, run
 from hub.simulation.world_spec import Eni
 from tests.end_to_end.hosts import HOST, NEIGHBOUR, bundle, event, host, world
 

@@ -10,7 +10,7 @@ from typing import Any
 from functions.steps.network.idle_timeout import DEFAULTS
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import SimulationResult, SimulationRequest, run
+from hub.simulation.run import SimulationRequest, SimulationResult, run
 from hub.simulation.world_spec import (
     AccountSpec,
     Eni,

@@ -13,7 +13,7 @@ from typing import Any
 from hub.policy.compile import compile_config
 from hub.simulation.events import SourceEvent
 from hub.simulation.faults import Fault
-from hub.simulation.run import SimulationResult, SimulationRequest, run
+from hub.simulation.run import SimulationRequest, SimulationResult, run
 from hub.simulation.world_spec import AccountSpec, Eni, Instance, WorldSpec
 from tests.finding.findings import asff, envelope
 

@@ -34,7 +34,7 @@ def store(scenario: Scenario, digest: str, data: bytes) -> None:
 def missing(scenario: Scenario, _: bytes) -> str:
     digest = "0" * 64
     point_to(scenario, digest)
-    return f"{digest[:12]} can't be had: GetObject: NoSuchKey"
+    return f"{digest[:12]} can't be loaded: GetObject: NoSuchKey"
 
 
 def broken(scenario: Scenario, bundle: bytes) -> str:

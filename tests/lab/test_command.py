@@ -39,7 +39,7 @@ NOT_FINDINGS = {
         "not a finding",
     ),
     "several": ("[{}, {}]", "2 events"),
-    "nothing": ("", "holds no event"),
+    "nothing": ("", "has no event"),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from functions import names
 from hub.deployment.model import Guard, Rollout
 from hub.organization.check import Answer, Check, CheckOutcome, Ground
-from hub.organization.checks import guard, place, rollout, sources, stacks, telling
+from hub.organization.checks import guard, operation, place, rollout, sources, stacks
 from hub.organization.parts import DeploymentPart, stacks_of
 from hub.organization.preflight import GUARD
 from hub.organization.preflight import HUB as HUB_CHECKS
@@ -266,7 +266,7 @@ def test_what_holds_something_is_left_over(standing_on: Standings) -> None:
 def test_what_a_deployment_has_is_no_leftover(standing_on: Standings) -> None:
     ground, aws = standing_on()
     has_stack(aws, "CREATE_COMPLETE")
-    assert said(stacks.leftovers(ground)) == [(OK, "cordon-hub exists, what bears its names is its own")]
+    assert said(stacks.leftovers(ground)) == [(OK, "cordon-hub exists, and the resources with its names belong to it")]
 
 
 def has_regions(aws: Answering, *regions: str) -> None:
@@ -304,8 +304,8 @@ FIRST_CALLS: dict[Check, tuple[str, str]] = {
     rollout.units: ("organizations", "list_parents"),
     stacks.leftovers: ("cloudformation", "describe_stacks"),
     sources.administrator: ("organizations", "list_delegated_services_for_account"),
-    telling.notices: ("sns", "list_subscriptions_by_topic"),
-    telling.kill_switch: ("dynamodb", "get_item"),
+    operation.notices: ("sns", "list_subscriptions_by_topic"),
+    operation.kill_switch: ("dynamodb", "get_item"),
     stacks.forwarders: ("ec2", "describe_regions"),
     sources.guardduty: ("guardduty", "list_detectors"),
     sources.security_hub: ("securityhub", "describe_hub"),

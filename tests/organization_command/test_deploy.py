@@ -123,7 +123,7 @@ def test_wrong_account_deploys_nothing(config: Path, fake_cdk: FakeCdk, aws: Ans
     assert (result.exit_code, fake_cdk.asked, result.stdout) == (1, [], "")
     told = " ".join(result.stderr.split())
     assert f"these credentials are of account 444455556666, the hub account is {HUB}" in told
-    assert told.endswith("put right what is called a problem above, then give the same command again.")
+    assert told.endswith("correct what is called a problem above, then give the same command again.")
 
 
 def test_no_credentials(config: Path, fake_cdk: FakeCdk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,8 +190,8 @@ def test_the_exit_code_of_the_cdk_is_passed_on(config: Path, fake_cdk: FakeCdk) 
 
     assert result.exit_code == 3
     assert result.stdout == (
-        "The CDK ended with exit code 3; what it printed says why. Put that right and give the same command again: "
-        "what is deployed already is left as it is. Not known to be deployed: cordon-members.\n"
+        "The CDK ended with exit code 3; its output says why. Correct that and give the same command again: "
+        "deployed stacks stay as they are. Not known to be deployed: cordon-members.\n"
     )
 
 
@@ -211,8 +211,8 @@ def test_the_document_of_a_deployment(config: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "there is nobody to ask here: give --yes"),
-        (("--json",), "there is nobody to ask here: give --yes"),
+        ((), "no one can answer a question here: give --yes"),
+        (("--json",), "no one can answer a question here: give --yes"),
         (("--yes", "--stack", "guard"), "the settings have no guard: guard.targets is empty"),
         (("--yes", "--stack", "detection"), "the settings have no detection: nothing is true under detection"),
     ],
@@ -294,7 +294,7 @@ def test_guard_and_hub_are_never_deployed_together(config: Path, fake_cdk: FakeC
     result = deploy(guarded(config), "--yes", "--stack", "guard", "--stack", "hub")
 
     assert (result.exit_code, fake_cdk.asked) == (2, [])
-    assert "the guard is the management account's, the rest the hub's" in result.stderr
+    assert "the guard is in the management account, the rest in the hub account" in result.stderr
 
 
 def test_settings_that_are_wrong_are_located(config: Path, fake_cdk: FakeCdk) -> None:

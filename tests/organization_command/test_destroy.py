@@ -18,7 +18,7 @@ from tests.organization_command.answering import HOME, HUB, MANAGEMENT, Answerin
 FORWARDER, THERE = "cordon-forwarder-us-east-1", "us-east-1"
 ABSENT = ("cloudformation", "describe_stacks", "ValidationError", "Stack with id any does not exist")
 STAYS_OFF = (
-    "The organisation stays switched off in table cordon-records: cordon switch on organization lets Cordon act again."
+    "The organisation stays switched off in table cordon-records. To switch it on again: cordon switch on organization."
 )
 
 
@@ -137,7 +137,7 @@ def test_members_go_first_and_the_hub_last(config: Path, aws: Answering) -> None
         f"Left on purpose: bucket cordon-evidence-{HUB}-eu-west-1",
         "Left on purpose: queue cordon-intake-dead-letters",
         "Left on purpose: log group /cordon/intake",
-        "docs/rollout.md says under What stays how to take them in again, or to remove them.",
+        "docs/rollout.md explains under What stays how to import them again, or to remove them.",
     ]
 
 
@@ -151,7 +151,7 @@ def test_what_can_be_released_keeps_the_deployment(config: Path, aws: Answering,
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         f"Error: 1 incident has something to put back: inc-9 ({state}, i-0a1b2c3d4e5f60718). Without this deployment "
-        "their hosts can be released by hand alone: release them first (cordon release), or give "
+        "their hosts can be released only by hand: release them first (cordon release), or give "
         "--despite-open-incidents.\n"
     )
 
@@ -179,7 +179,7 @@ def test_what_waits_for_approval_keeps_nobody(config: Path, aws: Answering) -> N
 
     assert document_of(result)["unanswered"] == ["inc-5", "inc-6", "inc-7"]
     assert result.stderr.splitlines()[0] == (
-        "warning: open, and nothing to put back, so they go unanswered: inc-5 (awaiting-approval, "
+        "warning: these incidents are open and have nothing to put back; they get no answer: inc-5 (awaiting-approval, "
         "i-0a1b2c3d4e5f60718), inc-6 (failed, i-0a1b2c3d4e5f60718), inc-7 (of-the-future, i-0a1b2c3d4e5f60718)"
     )
 
@@ -250,7 +250,8 @@ def test_breaking_off_says_how_things_stand(config: Path, aws: Answering, monkey
 
     assert result.exit_code == 130
     assert result.stderr.splitlines()[1] == (
-        "Broken off. CloudFormation may still be at work: cordon organization preflight tells. " + STAYS_OFF
+        "Interrupted. CloudFormation may still be working: cordon organization preflight shows whether it is. "
+        + STAYS_OFF
     )
 
 
@@ -292,7 +293,7 @@ def test_it_stops_where_cloudformation_fails(config: Path, aws: Answering) -> No
     assert result.exit_code == 1
     assert document["errors"] == [
         {
-            "message": f"cordon-members in {HOME} is DELETE_FAILED: {why}. Put that right and give the same command "
+            "message": f"cordon-members in {HOME} is DELETE_FAILED: {why}. Correct that and give the same command "
             f"again. {STAYS_OFF}"
         }
     ]
@@ -305,7 +306,7 @@ def test_a_stack_that_cannot_be_asked_about_is_not_called_gone(config: Path, aws
     result = destroy(config, "--yes", "--stack", "guard")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"AWS does not say how cordon-guard in {HOME} stands" in result.stderr
+    assert f"AWS did not answer the status of cordon-guard in {HOME}" in result.stderr
 
 
 def test_forwarders_that_the_settings_name_no_more_go_along(config: Path, aws: Answering) -> None:
@@ -320,7 +321,7 @@ def test_forwarders_that_the_settings_name_no_more_go_along(config: Path, aws: A
 
     assert result.stdout == f"Destroyed: {FORWARDER}, {stray}.\n"
     assert result.stderr.splitlines()[0] == (
-        "warning: not looked for a forwarder in eu-west-3: DescribeStacks: AccessDenied: no such Region for you"
+        "warning: could not look for a forwarder in eu-west-3: DescribeStacks: AccessDenied: no such Region for you"
     )
 
 
@@ -366,14 +367,14 @@ def test_a_guard_that_is_not_there_is_not_destroyed(config: Path, aws: Answering
 def test_guard_and_hub_are_never_destroyed_together(config: Path) -> None:
     result = destroy(config, "--yes", "--stack", "guard", "--stack", "hub")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "destroy --stack guard by itself" in result.stderr
+    assert "destroy --stack guard alone" in result.stderr
 
 
 def test_nobody_to_ask(config: Path) -> None:
     result = destroy(config)
 
     assert result.exit_code == 2
-    assert "there is nobody to ask here: give --yes" in result.stderr
+    assert "no one can answer a question here: give --yes" in result.stderr
 
 
 @pytest.mark.parametrize(("typed", "code"), [("cordon", 0), ("yes", 1)])
@@ -391,5 +392,5 @@ def test_the_qualifier_is_typed(
     result = cordon("organization", "destroy", "--config", config, stdin=f"{typed}\n")
 
     assert result.exit_code == code
-    question = f"This deletes cordon-members, {FORWARDER}, cordon-hub. Type the qualifier (cordon) to go on"
+    question = f"This deletes cordon-members, {FORWARDER}, cordon-hub. Type the qualifier (cordon) to continue"
     assert question in result.stderr

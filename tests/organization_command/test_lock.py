@@ -104,7 +104,7 @@ def test_what_organizations_does_not_say_changes_nothing(config: Path, aws: Answ
     told = lock(config)
 
     assert (told.exit_code, (config / LOCK).read_bytes()) == (1, before)
-    assert "AWS does not say which accounts there are: ListRoots: AccessDeniedException" in told.stderr
+    assert "AWS did not list the accounts: ListRoots: AccessDeniedException" in told.stderr
 
 
 def test_no_account_id(config: Path) -> None:

@@ -31,7 +31,7 @@ MOTO = "123456789012"
 """Whose credentials moto's are."""
 
 INCIDENT = "inc-0m2k4abcd-0a1b2c3d"
-UNDER_WAY = "The release may be under way, or half done: cordon incidents tells; it can be asked for again"
+UNDER_WAY = "The release may be running or incomplete: cordon incidents shows its state, and it can be repeated"
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_roll_back_to_what_is_not_there(hub_account: Path) -> None:
     told = cordon("policy", "publish", "--config", hub_account, "--rollback", "0" * 64)
 
     assert told.exit_code == 1
-    assert told.stderr == (f"Error: no bundle {'0' * 64} lies in cordon-policy-{MOTO}-eu-west-1: nothing was changed\n")
+    assert told.stderr == (f"Error: cordon-policy-{MOTO}-eu-west-1 has no bundle {'0' * 64}: nothing was changed\n")
     assert in_force() == before
 
 
@@ -113,7 +113,7 @@ def test_roll_back_without_leave_to_list(config: Path, aws: Answering) -> None:
     told = cordon("policy", "publish", "--config", config, "--rollback", "0" * 64)
 
     assert told.exit_code == 1
-    assert told.stderr.startswith(f"Error: no bundle {'0' * 64} lies in cordon-policy-{HUB}-eu-west-1, or these cred")
+    assert told.stderr.startswith(f"Error: cordon-policy-{HUB}-eu-west-1 has no bundle {'0' * 64}, or these cred")
     assert "s3:ListBucket" in told.stderr
 
 
@@ -139,9 +139,7 @@ def test_roll_back_to_a_bundle_that_was_changed(hub_account: Path) -> None:
     told = cordon("policy", "publish", "--config", hub_account, "--rollback", "1" * 64)
 
     assert told.exit_code == 1
-    assert told.stderr.startswith(
-        "Error: not put into force: what lies under 111111111111 in the bucket has the digest"
-    )
+    assert told.stderr.startswith("Error: not put into force: the object 111111111111 in the bucket has the digest")
     assert in_force() == before
 
 
@@ -329,7 +327,7 @@ def test_a_release_is_told(config: Path, aws: Answering) -> None:
 
     assert told.exit_code == 0
     assert [line.split() for line in told.stdout.splitlines() if line][-3:] == [
-        ["What", "was", "put", "back"],
+        ["Put", "back"],
         ["step", "what", "outcome", "reason"],
         ["isolate", "eni-0a1b2c3d", "released"],
     ]

@@ -116,7 +116,7 @@ def test_sources_that_are_yet_to_be_made_are_asked_for_elsewhere(standing_on: St
     aws.says("securityhub", "describe_hub", {"HubArn": "arn"}, region="us-east-1")
     answers = [*sources.guardduty(ground), *sources.security_hub(ground)]
     assert said(answers) == [
-        (WARNING, "GuardDuty will be made in eu-west-1 by cordon-detection, but for the hub account alone"),
+        (WARNING, "GuardDuty will be made in eu-west-1 by cordon-detection, but only for the hub account"),
         (WARNING, "GuardDuty is off in the hub account in us-east-1"),
         (OK, "Security Hub will be made in eu-west-1 by cordon-detection"),
         (OK, "Security Hub is on in us-east-1"),
@@ -132,7 +132,7 @@ def test_nothing_that_was_not_asked_is_well(standing_on: Standings) -> None:
     has_no_stack(aws)
     has_no_stack(aws)
     assert [each.sentence for each in sources.guardduty(ground) + sources.security_hub(ground)] == [
-        "GuardDuty will be made in eu-west-1 by cordon-detection, but for the hub account alone",
+        "GuardDuty will be made in eu-west-1 by cordon-detection, but only for the hub account",
         "Security Hub will be made in eu-west-1 by cordon-detection",
     ]
 

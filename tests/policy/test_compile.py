@@ -67,7 +67,7 @@ ONE_FILE = [
             "3:39: steps.isolate.access.ports[1]: must be a whole number, not text",
             "3:53: steps.isolate.access.cidrs[0]: '198.51.100.7/24' has bits set beyond its prefix; did you mean '198.51.100.0/24'?",
             "3:70: steps.isolate.access.cidrs[1]: '198.51.100.7' has no prefix length; did you mean '198.51.100.7/32'?",
-            "3:84: steps.isolate.access.cidrs[2]: '0.0.0.0/0' is everybody: quarantine would be open to the internet",
+            "3:84: steps.isolate.access.cidrs[2]: '0.0.0.0/0' would open an isolated host to the internet: name a smaller range",
             "3:95: steps.isolate.access.cidrs[3]: 'x' is not an address range such as 198.51.100.0/24",
         ],
     ),
@@ -89,7 +89,7 @@ ONE_FILE = [
         [
             "4:13: exceptions.x.mode: 'enforce' is none of off, observe, approve",
             "5:14: exceptions.y.until: '2027-02-30' is not a date such as 2027-01-31 or a time such as 2027-01-31T18:00:00Z",
-            "5:34: exceptions.y.reason: is empty; say why, for the person who meets it at night",
+            "5:34: exceptions.y.reason: is empty: give a reason, for the people who see the exception during an incident",
             "5:49: exceptions.y.instance: 'i-x' is not an instance id (i-...)",
             "5:63: exceptions.y.account: must be text, not a number",
         ],
@@ -97,8 +97,8 @@ ONE_FILE = [
     (
         ORG + "exceptions:\n  x: {mode: off}\n  y: {reason: r, until: 2027-01-31, rules: [tro]}\n",
         [
-            "4:3: exceptions.x: needs a 'reason': an exception says why, and ends",
-            "4:3: exceptions.x: needs a 'until': an exception says why, and ends",
+            "4:3: exceptions.x: needs a 'reason': an exception needs a reason and an end",
+            "4:3: exceptions.x: needs a 'until': an exception needs a reason and an end",
             "5:37: exceptions.y.rules: there is no rule 'tro' here; did you mean 'tor'?",
         ],
     ),
@@ -217,7 +217,7 @@ SEVERAL_FILES = [
         [
             "accounts/a.yaml:1:1: must be a map of keys and values at the top, not a list",
             "organization.yaml:2:7: mode: 'on' is none of off, observe, approve, enforce",
-            "ous/a.yaml:4:1: a: the key stands here twice, first at line 3",
+            "ous/a.yaml:4:1: a: the key is there twice, first at line 3",
         ],
     ),
     (

@@ -17,13 +17,16 @@ from hub.policy.errors import PolicyErrors
 from tests.policy.made import configuration
 
 ORG = "version: 1\nrules: {tor: {match: {types: [UnauthorizedAccess:EC2/TorClient]}}}\n"
-NOBODY = "ports without an address let nobody in: cidrs, security_groups and prefix_lists are empty"
-NOWHERE = "addresses without a port let nobody in: ports is empty"
-OPT_IN = "takes the opt-in role: deploy it (deployment.yaml has rollout.identity: false), or leave this out"
-SSM = "takes Systems Manager from the host, by which isolate.access.ssm lets in"
+NO_ADDRESS = "ports without an address give no access: name addresses in cidrs, security_groups and prefix_lists"
+NOWHERE = "addresses without a port give no access: name ports"
+OPT_IN = "needs the opt-in role: set rollout.identity: true in deployment.yaml and deploy, or leave this out"
+SSM = "denies the host Systems Manager, which isolate.access.ssm needs"
 BARE = Given(identity_role=False, qualifier="staging")
 ACCESS = "access: {ports: [22], cidrs: [198.51.100.0/24]}"
-REMOVED = "was removed, since it opened the host (docs/adr/0022); the options against open connections are cut (network ACLs) and expire (idle time-out)"
+REMOVED = (
+    "was removed, since it opened the host (docs/adr/0022); the options that end open connections are network_acl and "
+    "idle_timeout"
+)
 
 DEPLOYMENT = """\
 version: 1
@@ -45,14 +48,14 @@ def errors_of(directory: Path, files: dict[str, str], given: Given = BARE) -> li
 
 
 ONE_LAYER = [
-    ("isolate: {access: {ports: [22]}}", [f"3:28: steps.isolate.access.ports: {NOBODY}"]),
+    ("isolate: {access: {ports: [22]}}", [f"3:28: steps.isolate.access.ports: {NO_ADDRESS}"]),
     ("isolate: {access: {prefix_lists: [pl-12345678]}}", [f"3:28: steps.isolate.access.prefix_lists: {NOWHERE}"]),
     ("isolate: {access: {ports: [], cidrs: []}, network_acl: true}", []),
     ("isolate: {enabled: false, access: {ports: [22]}, network_acl: true}", []),
     (
         "isolate: {network_acl: true, access: {ports: [22], security_groups: [sg-12345678], prefix_lists: []}}",
         [
-            "3:19: steps.isolate.network_acl: network_acl would cut the investigators off too: no network ACL knows security_groups; give cidrs alone"
+            "3:19: steps.isolate.network_acl: network_acl would deny the investigators too: a network ACL can't name security_groups; use only cidrs"
         ],
     ),
     ("isolate: {network_acl: true, idle_timeout: true, public_address: disassociate, " + ACCESS + "}", []),
@@ -72,16 +75,16 @@ ONE_LAYER = [
     ),
     (
         "role_denial: {user_tag: status}",
-        ["3:23: steps.role_denial.user_tag: 'status' is a tag that Cordon itself writes"],
+        ["3:23: steps.role_denial.user_tag: 'status' is a tag that Cordon itself writes: name another tag"],
     ),
     (
         "role_denial: {user_tag: 'staging:incident'}",
-        ["3:23: steps.role_denial.user_tag: 'staging:incident' is a tag that Cordon itself writes"],
+        ["3:23: steps.role_denial.user_tag: 'staging:incident' is a tag that Cordon itself writes: name another tag"],
     ),
     ("role_denial: {user_tag: 'cordon:incident'}", []),
     (
         "isolate: {access: {ssm: [pl-12345678]}}, role_denial: {}",
-        [f"3:28: steps.isolate.access.ssm: denying the role {SSM}: say role_denial.ssm: exempt"],
+        [f"3:28: steps.isolate.access.ssm: denying the role {SSM}: set role_denial.ssm: exempt"],
     ),
     (
         "isolate: {access: {ssm: [pl-12345678]}}, role_denial: {role: keep, inline: false, instance_profile: keep}",
@@ -106,8 +109,8 @@ def test_layers_are_merged_first_and_the_deepest_that_has_a_part_is_named(tmp_pa
         "accounts/a.yaml": 'version: 1\naccount: "444455556666"\nsteps: {isolate: {access: {prefix_lists: [pl-12345678]}}}\n',
     }
     assert errors_of(tmp_path, files) == [
-        "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: network_acl would cut the investigators off too: no network ACL knows prefix_lists; give cidrs alone",
-        f"ous/b.yaml:3:42: rules.tor.steps.isolate.access.cidrs: {NOBODY}",
+        "accounts/a.yaml:3:28: steps.isolate.access.prefix_lists: network_acl would deny the investigators too: a network ACL can't name prefix_lists; use only cidrs",
+        f"ous/b.yaml:3:42: rules.tor.steps.isolate.access.cidrs: {NO_ADDRESS}",
     ]
 
 

@@ -61,7 +61,7 @@ def test_sound(expression: str) -> None:
         ("contains(", Doubt("is not JMESPath: it ends too early")),
         ("Title == 'x", Doubt("is not JMESPath: Unclosed ' delimiter at character 10")),
         ("", Doubt("is not JMESPath: Invalid JMESPath expression: cannot be empty.")),
-        ("Title == `x`", Doubt("holds `...` around what is not JSON; text is written '...'")),
+        ("Title == `x`", Doubt("has `...` around what is not JSON; write text as '...'")),
         ("'x'", Doubt("is always the same: 'x'")),
         ("(" * 5000, Doubt("is nested too deeply")),
     ],

@@ -46,8 +46,8 @@ def test_values_are_what_they_look_like(tmp_path: Path, text: str, data: dict[st
         ("# only a comment\n", ["f:1:1: is empty"]),
         ("- a\n", ["f:1:1: must be a map of keys and values at the top, not a list"]),
         ("text", ["f:1:1: must be a map of keys and values at the top, not text"]),
-        ("a: 1\na: 2\n", ["f:2:1: a: the key stands here twice, first at line 1"]),
-        ("r:\n  x: {m: 1, m: 2}\n", ["f:2:13: r.x.m: the key stands here twice, first at line 2"]),
+        ("a: 1\na: 2\n", ["f:2:1: a: the key is there twice, first at line 1"]),
+        ("r:\n  x: {m: 1, m: 2}\n", ["f:2:13: r.x.m: the key is there twice, first at line 2"]),
         (
             "a: &x {b: 1}\nc: *x\nd:\n  <<: {e: 1}\n",
             [

@@ -190,7 +190,7 @@ def test_every_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     absent, folder, nothing, unreadable = caught.value.problems
     assert "absent.json: can't be read: No such file" in absent
     assert "can't be read: Is a directory" in folder
-    assert "empty.json: holds no event" in nothing
+    assert "empty.json: has no event" in nothing
     assert "binary.json: can't be read" in unreadable
 
 

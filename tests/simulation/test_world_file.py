@@ -130,8 +130,8 @@ def test_an_empty_file_is_an_empty_world() -> None:
         ("accounts: {}\naccounts: {}", ["world:2:1: accounts: this key is here twice"]),
         ("organization: {id: example}", ["organization.id: 'example' is not an organisation id"]),
         ('accounts: {"101010101010": {}}', ["101010101010 is the simulated management account"]),
-        ('accounts: {"444455556666": {name: "pay\\e[31m"}}', ["'pay\\x1b[31m' holds a control character"]),
-        ('accounts: {"444455556666": {ou: "/A\\n/B"}}', ["'/A\\n/B' holds a control character"]),
+        ('accounts: {"444455556666": {name: "pay\\e[31m"}}', ["'pay\\x1b[31m' has a control character"]),
+        ('accounts: {"444455556666": {ou: "/A\\n/B"}}', ["'/A\\n/B' has a control character"]),
         ('accounts: {"\\e[31m": {}}', ["accounts.'\\x1b[31m': '\\x1b[31m' is not a 12-digit account id"]),
         ("accounts: {٤٤٤٤٥٥٥٥٦٦٦٦: {}}", ["is not a 12-digit account id"]),
         ('"a\\0": {}', ["'a\\x00': there is no such key"]),
@@ -139,18 +139,18 @@ def test_an_empty_file_is_an_empty_world() -> None:
             HEAD + f'instances: [{{id: "i-0000000000000001\\t", {PLACE}, tags: {{Name: "a\\x7f", "k\\ud800": v}}}}]',
             [
                 "instances[0].id: 'i-0000000000000001\\t' is not an instance id",
-                "instances[0].tags.Name: 'a\\x7f' holds a control character",
-                "instances[0].tags.'k\\ud800': 'k\\ud800' holds a control character",
+                "instances[0].tags.Name: 'a\\x7f' has a control character",
+                "instances[0].tags.'k\\ud800': 'k\\ud800' has a control character",
             ],
         ),
         (
             HEAD + f'instances: [{{id: i-0000000000000001, {PLACE}, vpc: "m\\u2028", groups: ["\\u0085"]}}]',
             [
-                "instances[0].vpc: 'm\\u2028' holds a control character",
-                "instances[0].groups[0]: '\\x85' holds a control character",
+                "instances[0].vpc: 'm\\u2028' has a control character",
+                "instances[0].groups[0]: '\\x85' has a control character",
             ],
         ),
-        (HEAD + 'users: [{name: "bob\\r", account: "444455556666"}]', ["'bob\\r' holds a control character"]),
+        (HEAD + 'users: [{name: "bob\\r", account: "444455556666"}]', ["'bob\\r' has a control character"]),
     ],
 )
 def test_every_problem_is_reported_with_its_place(text: str, problems: list[str]) -> None:

@@ -33,8 +33,8 @@ outside this process.
 
 \b
 Exit codes:
-  0  everything came as it should
-  1  something did not; the last lines say what
+  0  every check passed
+  1  a check failed; the last lines say which
   2  bad usage, or the policy does not compile
 """
 
@@ -86,7 +86,7 @@ class FinishedDemo:
 
     @property
     def passed(self) -> bool:
-        """Whether everything came as it should."""
+        """Whether every check passed."""
         return all(check.passed for check in self.checks)
 
     def document(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def run_demo(compiled: Compiled, config: Path, stream: TextIO | None = None) -> 
         report.opening(demonstration, compiled.digest)
         for number, scenario in enumerate(SCENARIOS, 1):
             report.scenario(number, scenario.title, scenario.what)
-            with terminal.working("Handing the findings over"):
+            with terminal.working("Delivering the findings"):
                 result = demonstration.scenario(scenario)
             checks += report.results(demonstration, result, check_scenario(result))
         report.scenario(len(SCENARIOS) + 1, "The first host is put back", "A person has looked at it and releases it.")

@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from hub.organization.deletion import Deletion
     from hub.organization.destroy import Leaving
 
-_HELP = f"""Take a deployment away: members first, then forwarders and hub. Evidence stays.
+_HELP = f"""Remove a deployment: members first, then forwarders and hub. Evidence stays.
 
-Refuses while a contained host could still be released. Switches the organisation off beforehand. The table, the
-buckets, the dead letters and the log groups are kept, and named at the end. Detection and guard go only when asked for
-with --stack.
+Refuses while a contained host could still be released. Switches the organisation off beforehand. Keeps the table, the
+buckets, the dead letters and the log groups, and names them at the end. Removes detection and guard only with --stack.
 {EXIT_CODES}"""
 
 
-@click.command("destroy", help=_HELP, short_help="Take a deployment away; evidence stays.")
+@click.command("destroy", help=_HELP, short_help="Remove a deployment; evidence stays.")
 @STACK
-@click.option("--despite-open-incidents", "despite", is_flag=True, help="Leave hosts contained that nobody releases.")
+@click.option("--despite-open-incidents", "despite", is_flag=True, help="Leave contained hosts as they are.")
 @YES
 @CONFIG
 @JSON
@@ -47,7 +46,7 @@ def destroy(*, asked: Sequence[str], despite: bool, yes: bool, directory: Path, 
         deletion = Deletion(leaving.caller, _aside)
         _forewarn(leaving)
         names = ", ".join(stack.name for part in leaving.parts for stack in leaving.stacks(part))
-        question = f"This deletes {names}. Type the qualifier ({settings.qualifier}) to go on"
+        question = f"This deletes {names}. Type the qualifier ({settings.qualifier}) to continue"
         if not yes and click.prompt(question, err=True) != settings.qualifier:
             raise click.ClickException("that is not the qualifier: nothing was destroyed")
         _go(leaving, deletion)
@@ -61,13 +60,14 @@ def _forewarn(leaving: Leaving) -> None:
     from hub.organization.destroy import shown  # noqa: PLC0415  # imports botocore
 
     if leaving.unanswered:
-        _aside(f"warning: open, and nothing to put back, so they go unanswered: {shown(leaving.unanswered)}")
+        waiting = shown(leaving.unanswered)
+        _aside(f"warning: these incidents are open and have nothing to put back; they get no answer: {waiting}")
     for region, why in leaving.strays.not_asked.items():
-        _aside(f"warning: not looked for a forwarder in {region}: {why}")
+        _aside(f"warning: could not look for a forwarder in {region}: {why}")
 
 
 def _go(leaving: Leaving, deletion: Deletion) -> None:
-    """Destroy; whatever ends it early, say how things stand."""
+    """Destroy; if anything ends it early, say what was destroyed so far."""
     from hub.organization.errors import OrganizationError  # noqa: PLC0415  # imports botocore
 
     try:
@@ -115,7 +115,7 @@ def _tell(leaving: Leaving, deletion: Deletion, *, as_json: bool) -> None:
     for each in kept:
         click.echo(f"Left on purpose: {each}")
     if kept:
-        click.echo("docs/rollout.md says under What stays how to take them in again, or to remove them.")
+        click.echo("docs/rollout.md explains under What stays how to import them again, or to remove them.")
 
 
 def _aside(text: str) -> None:

@@ -21,14 +21,14 @@ _COLUMNS = ("since (UTC)", "incident", "state", "account", "region", "instance",
 
 _HELP = f"""List the incidents of a deployment, the oldest first.
 
-What is needed is reading the table in the hub account; the whole of it is read, which takes minutes where thousands of
-accounts have been watched for a year. Open are those that somebody has something to do about: all but observed,
-released and closed.
+Needs permission to read the table in the hub account. It reads the whole table, which takes minutes after a year with
+thousands of accounts. An incident is open if a person has something to do: every one that is not observed, released or
+closed.
 {EXIT_CODES}"""
 
 
 @click.command("incidents", help=_HELP, short_help="List the incidents of a deployment.")
-@click.option("--open", "only_open", is_flag=True, help="Only those that somebody has something to do about.")
+@click.option("--open", "only_open", is_flag=True, help="Only incidents about which a person has something to do.")
 @CONFIG
 @JSON
 def incidents(*, only_open: bool, directory: Path, as_json: bool) -> int:

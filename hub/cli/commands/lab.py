@@ -28,17 +28,17 @@ _EXAMPLE = "hub/demo/findings/command-and-control.json"
 
 @click.group("lab", short_help="A cloud on this machine, with IAM enforced and Cordon deployed in it.")
 def lab() -> None:
-    """Try the deployment itself on this machine, with IAM enforced: no AWS account is needed and none is touched."""
+    """Try the deployment itself on this machine, with IAM enforced. It needs no AWS account, and touches none."""
 
 
 _UP_HELP = """Start the lab, deploy Cordon in it, and keep it running until Ctrl-C.
 
-The organisation is that of organization.lock.json, the templates are those of "cordon organization deploy". It listens
-on 127.0.0.1 alone. Keys of an account's root are the account's id and any secret; nothing outlives the lab.
+The organisation is that of organization.lock.json, the templates are those of "cordon organization deploy". The lab
+listens only on 127.0.0.1. Keys of an account's root are the account's id and any secret. The lab keeps nothing.
 
 \b
 Exit codes:
-  0  it was ended by Ctrl-C
+  0  Ctrl-C ended it
   1  it could not start, or something could not be deployed
   2  bad usage, or settings or a policy that are wrong
 """
@@ -66,7 +66,7 @@ def up(*, directory: Path, port: int) -> int:
             try:
                 running.process.wait()
             except KeyboardInterrupt:
-                click.echo("\nThe lab is gone.")
+                click.echo("\nThe lab has ended.")
                 return 0
             return print_errors([{"message": "the lab ended by itself"}], as_json=False, code=FAILED)
     except PolicyErrors as error:
@@ -95,7 +95,7 @@ def _show(running: Lab) -> None:
         host = running.hosts[0]
         lines.append(f"  cordon lab finding {_EXAMPLE} --instance {host.instance}{endpoint}")
     lines += [
-        "or look around as an account's root, with cordon or the AWS CLI:",
+        "or use cordon or the AWS CLI as an account's root:",
         f"  export AWS_ENDPOINT_URL={running.endpoint} AWS_REGION={world.home_region}",
         f"  export AWS_ACCESS_KEY_ID={world.hub} AWS_SECRET_ACCESS_KEY=lab",
         "  cordon incidents",
@@ -104,16 +104,16 @@ def _show(running: Lab) -> None:
     click.echo("\n".join(lines))
 
 
-_FINDING_HELP = f"""Send a finding into a running lab and tell what Cordon does about it.
+_FINDING_HELP = f"""Send a finding into a running lab and print what Cordon does about it.
 
-FILE holds one GuardDuty finding in any dialect, bare or in its EventBridge envelope; - is standard input. One in
-Security Hub's format is imported into Security Hub, any other is put on the hub's bus as its service would.
+FILE has one GuardDuty finding in any dialect, bare or in its EventBridge envelope; - is standard input. A finding in
+Security Hub's format is imported into Security Hub. Any other is put on the hub's bus, as its service would.
 
 \\b
 Exit codes:
-  0  Cordon is done with the finding, whatever it decided
-  1  no lab is running there, or Cordon was not done with it in time
-  2  bad usage, or the file holds no finding
+  0  Cordon has finished with the finding, whatever it decided
+  1  no lab is running there, or Cordon did not finish in time
+  2  bad usage, or the file has no finding
 
 \\b
 For example:
@@ -123,16 +123,16 @@ For example:
 
 @lab.command("finding", help=_FINDING_HELP, short_help="Send a finding into the lab and follow it.")
 @click.argument("file", metavar="FILE")
-@click.option("--instance", metavar="ID", help="Let the finding be about this host of the lab's instead of its own.")
+@click.option("--instance", metavar="ID", help="Make the finding be about this host of the lab.")
 @click.option(
     "--endpoint",
     default=f"http://127.0.0.1:{_DEFAULT_PORT}",
     show_default=True,
-    help="Where the lab listens, as it told.",
+    help="Address of the lab, as it was printed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 def finding(*, file: str, instance: str | None, endpoint: str, as_json: bool) -> int:
-    """Send, follow, tell, and return the exit code."""
+    """Send, follow, print, and return the exit code."""
     from hub.lab import door  # noqa: PLC0415 - imports boto3
     from hub.lab.clients import LabClients  # noqa: PLC0415
     from hub.lab.errors import LabError, UnsendableFindingError  # noqa: PLC0415
@@ -174,7 +174,7 @@ def _single(file: str) -> SourceEvent:
 
     events = load([file])
     if len(events) != 1:
-        raise UnsendableFindingError(f"holds {len(events)} events: send them one by one")
+        raise UnsendableFindingError(f"has {len(events)} events: send them one by one")
     return events[0]
 
 
@@ -187,7 +187,7 @@ def _envelope(event: SourceEvent) -> dict[str, Any]:
 
 
 def document(followed: Followed) -> dict[str, Any]:
-    """Return what became of a finding as plain data."""
+    """Return the result of a finding as plain data."""
     return {
         "outcome": followed.outcome,
         "reason": followed.reason,

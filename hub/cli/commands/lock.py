@@ -46,8 +46,8 @@ def lock(*, hub: str | None, forensics: str | None, directory: Path, as_json: bo
         for line in done.changed:
             click.echo(printable(line))
         changed = len(done.changed)
-        told = f"{changed} change{'' if changed == 1 else 's'}" if changed else "nothing changed"
-        click.echo(f"{done.accounts} account{'' if done.accounts == 1 else 's'}, {told}")
+        changes = f"{changed} change{'' if changed == 1 else 's'}" if changed else "nothing changed"
+        click.echo(f"{done.accounts} account{'' if done.accounts == 1 else 's'}, {changes}")
         return 0
 
     return bordered(work, as_json=as_json)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cordon organization``: deploy Cordon into an organisation, take it away, and what goes with that."""
+"""``cordon organization``: deploy Cordon into an organisation, remove it, and related commands."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @click.group("organization")
 def organization() -> None:
-    """Deploy Cordon into an organisation, or take it away.
+    """Deploy Cordon into an organisation, or remove it.
 
-    docs/rollout.md goes through it in order. Credentials come from where every AWS tool looks for them (AWS_PROFILE and
-    the like): those of the hub account, and for the guard those of the management account.
+    docs/rollout.md explains the commands in order. Credentials come from the same places as for every AWS tool
+    (AWS_PROFILE and others): those of the hub account, and for the guard those of the management account.
     """
 
 
@@ -39,7 +39,7 @@ def organization() -> None:
 @CONFIG
 @JSON
 def preflight(*, asked: Sequence[str], directory: Path, as_json: bool) -> int:
-    """Print every check and return 1 if one of them keeps from deploying."""
+    """Print every check and return 1 if one of them stops a deployment."""
 
     def work(settings: DeploymentSettings) -> int:
         from hub.organization.preflight import blocked  # noqa: PLC0415  # imports botocore
@@ -57,7 +57,7 @@ def preflight(*, asked: Sequence[str], directory: Path, as_json: bool) -> int:
 
 _DEPLOY_HELP = f"""Deploy Cordon with the CDK, after the checks of preflight.
 
-A deployment that was broken off can be run again. The CDK shows what widens access and waits for a yes, unless --yes.
+An interrupted deployment can be run again. The CDK shows what widens access and waits for a yes, unless --yes.
 {CDK_EXIT_CODES}"""
 
 
@@ -71,7 +71,7 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
 
     def work(settings: DeploymentSettings) -> int:
         from hub.organization import cdk  # noqa: PLC0415  # imports botocore
-        from hub.organization.deploy import next_steps, told  # noqa: PLC0415
+        from hub.organization.deploy import closing_sentence, next_steps  # noqa: PLC0415
         from hub.organization.parts import stacks_of  # noqa: PLC0415
         from hub.organization.preflight import blocked  # noqa: PLC0415
 
@@ -89,7 +89,7 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
                 click.echo(_NOT_READY, err=True)
             return FAILED
         code = _run(cdk.deploying(stacks, ask=not yes), directory, to_stderr=as_json)
-        sentence, after = told(settings, parts, stacks, code), [] if code else next_steps(settings, parts)
+        sentence, after = closing_sentence(settings, parts, stacks, code), [] if code else next_steps(settings, parts)
         if as_json:
             names = [stack.name for stack in stacks]
             _document({"checks": checks, "stacks": names, "exit_code": code, "message": sentence, "next": after})
@@ -102,7 +102,7 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
     return with_settings(directory, work, as_json=as_json)
 
 
-_NOT_READY = "Nothing was deployed: put right what is called a problem above, then give the same command again."
+_NOT_READY = "Nothing was deployed: correct what is called a problem above, then give the same command again."
 
 _BOOTSTRAP_HELP = f"""Prepare the home Region of the hub account for the CDK, once.
 
@@ -133,7 +133,7 @@ docs/guide/other-means.md says what to do with it. Every value of the settings i
 
 @organization.command("template", help=_TEMPLATE_HELP, short_help="Write the member template to a file.")
 @click.option("--output", type=click.File("w", lazy=True), help="File to write; standard output without it.")
-@click.option("--pretty", is_flag=True, help="Indented, for people to read; without it as few bytes as it takes.")
+@click.option("--pretty", is_flag=True, help="Indented, for people to read; without it as few bytes as possible.")
 @click.option("--drill", is_flag=True, help="The template of the drill range instead.")
 @CONFIG
 def template(*, output: IO[str] | None, pretty: bool, drill: bool, directory: Path) -> int:
@@ -159,7 +159,7 @@ def template(*, output: IO[str] | None, pretty: bool, drill: bool, directory: Pa
 _COSTS_HELP = """Estimate what a deployment costs a month, from counted calls and list prices.
 
 Without --accounts for 10, 500 and 10,000 accounts. Prices and assumptions are printed with it: they are AWS's list
-prices of one Region and one year, to be checked before anybody relies on them.
+prices of one Region and one year: check them before you rely on them.
 """
 
 
@@ -202,7 +202,7 @@ def _parts(settings: DeploymentSettings, asked: Sequence[str]) -> tuple[Deployme
 
 
 def _run(arguments: Sequence[str], directory: Path, *, to_stderr: bool) -> int:
-    """Run the CDK and return its exit code; interrupted, say what that means."""
+    """Run the CDK and return its exit code; if it is interrupted, say what that means."""
     from hub.organization import cdk  # noqa: PLC0415  # imports botocore
 
     try:

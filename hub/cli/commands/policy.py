@@ -52,7 +52,7 @@ def policy() -> None:
 @CONFIG
 @JSON
 def check(directory: Path, *, as_json: bool) -> None:
-    """Tell everything that is wrong with the policy files, and with deployment.yaml where there is one.
+    """List everything that is wrong with the policy files, and with deployment.yaml where there is one.
 
     Each error is one line, FILE:LINE:COLUMN: PATH: WHAT. Without errors, a summary.
     """
@@ -70,7 +70,7 @@ def check(directory: Path, *, as_json: bool) -> None:
 @click.option("--output", type=click.File("wb", lazy=True), help="File for the bundle; standard output without it.")
 @JSON
 def compile_(directory: Path, output: IO[bytes] | None, *, as_json: bool) -> None:
-    """Compile the policy files to the bundle that the functions act by.
+    """Compile the policy files to the bundle that the functions use.
 
     The same files give the same bytes. With --json a summary is printed, and the bundle goes to --output only.
     """
@@ -95,11 +95,11 @@ def compile_(directory: Path, output: IO[bytes] | None, *, as_json: bool) -> Non
     "--rollback",
     metavar="DIGEST",
     callback=_digest,
-    help="Put a bundle that was published before into force again, instead of the policy files.",
+    help="Put an earlier bundle into force again, instead of the policy files.",
 )
 @JSON
 def publish(directory: Path, rollback: str | None, *, as_json: bool) -> int:
-    """Publish, print what is in force now and what was before, and return the exit code."""
+    """Publish, print what is in force now and what was in force before, and return the exit code."""
     compiled = None if rollback else _compile(directory, as_json=as_json, to_stderr=True, code=BAD_USAGE)
     if compiled is not None and not as_json:
         _warn(compiled)

@@ -15,22 +15,22 @@ from hub.cli.invocation.error_output import FAILED
 if TYPE_CHECKING:
     from hub.deployment.model import DeploymentSettings
 
-_HELP = """Release INCIDENT's host: put back what Cordon changed and nobody else has changed since.
+_HELP = """Release INCIDENT's host: put back what Cordon changed, unless it was changed again since.
 
-The release function in the hub account does it; what is needed here is permission to invoke it. Snapshots are kept. A
-release that could not put everything back can be asked for again.
+The release function in the hub account does the work; this command needs permission to invoke it. Snapshots are kept.
+If a release could not put everything back, run it again.
 
 \b
 Exit codes:
   0  released
-  1  not released, or not all of it; what is left is named
+  1  not released, or not completely; the report names the rest
   2  bad usage, or settings that are wrong
 """
 
 
 @click.command("release", help=_HELP, short_help="Release an incident's host: put it back as it was.")
 @click.argument("incident")
-@click.option("--by", required=True, metavar="NAME", help="Who is said to ask; recorded, not checked.")
+@click.option("--by", required=True, metavar="NAME", help="Name of the person who asks; recorded, not checked.")
 @CONFIG
 @JSON
 def release(*, incident: str, by: str, directory: Path, as_json: bool) -> int:
@@ -62,9 +62,9 @@ def _tell(answer: dict[str, Any]) -> None:
             (item["step"], item["what"], "released" if item["restored"] else "left", item["reason"])
             for item in answer["items"]
         ],
-        title="What was put back",
+        title="Put back",
     )
-    # A release function of an earlier version tells no commands.
+    # A release function of an earlier version returns no commands.
     commands = [(item["what"], item["command"]) for item in answer["items"] if item.get("command")]
     if commands:
         terminal.blank()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``cordon simulate``: tells what Cordon would do with findings.
+"""``cordon simulate``: shows what Cordon would do with findings.
 
 Exit codes: 0 it ran, 1 an event was dead-lettered, 2 bad usage or a policy that does not compile.
 """
@@ -24,7 +24,7 @@ _SEEDS = 1_000_000
 
 _HELP = """Show what Cordon would do with your findings, in a simulated organisation.
 
-FILE holds a GuardDuty finding in any dialect (Security Hub ASFF, Security Hub V2, native GuardDuty), bare or in its
+FILE has a GuardDuty finding in any dialect (Security Hub ASFF, Security Hub V2, native GuardDuty), bare or in its
 EventBridge envelope, a JSON list of them, or JSON lines; - is standard input.
 
 \b
@@ -100,18 +100,16 @@ class OuPath(click.ParamType[str]):
 @click.option(
     "--latency-ms", type=click.IntRange(0, 60_000), default=0, metavar="N", help="Time that every AWS call takes."
 )
-@click.option(
-    "--deliveries", type=click.IntRange(1, 1000), default=1, metavar="N", help="Hand each event over N times."
-)
+@click.option("--deliveries", type=click.IntRange(1, 1000), default=1, metavar="N", help="Deliver each event N times.")
 @click.option(
     "--parallel",
     type=click.IntRange(1, 100),
     default=1,
     metavar="N",
-    help="Hand each event over N times at once; beside --deliveries the greater number counts.",
+    help="Deliver each event N times at once; beside --deliveries the greater number counts.",
 )
-@click.option("--fault", "faults", multiple=True, metavar="SPEC", help="Let calls go wrong; see above. Repeatable.")
-@click.option("--then-release", is_flag=True, help="Release every host that was acted on at the end.")
+@click.option("--fault", "faults", multiple=True, metavar="SPEC", help="Make calls fail; see above. Repeatable.")
+@click.option("--then-release", is_flag=True, help="At the end, release every host on which Cordon acted.")
 @click.option(
     "--json",
     "as_json",
@@ -143,7 +141,7 @@ def simulate(
     from hub.simulation.run import run  # noqa: PLC0415
 
     if ou is not None and world_file is not None:
-        raise click.UsageError("--ou says where accounts are that no world file lists: give either --ou or --world")
+        raise click.UsageError("--ou is for accounts that no world file lists: give either --ou or --world")
     wishes = SimulationArguments(files, directory, world_file, ou or "/", tuple(faults))
     start = now or datetime.now(UTC).replace(microsecond=0)
     moment = f"{start:%Y-%m-%dT%H:%M:%SZ}"

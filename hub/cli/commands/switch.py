@@ -36,14 +36,14 @@ class Scope(click.ParamType[str]):
 
 @click.group("switch")
 def switch() -> None:
-    """Let Cordon only observe, or act again.
+    """Make Cordon only observe, or act again.
 
-    What is contained stays contained. It holds from the next finding on; findings that come in while a scope is off are
-    recorded and planned, and nobody goes back to them by himself.
+    Contained hosts stay contained. A switch is effective from the next finding on. Findings that arrive while a scope
+    is off are recorded and planned; Cordon does not act on them later.
     """
 
 
-@switch.command("off", help=f"Let Cordon only observe in a scope.\n\n{_SCOPE}\n{EXIT_CODES}")
+@switch.command("off", help=f"Make Cordon only observe in a scope.\n\n{_SCOPE}\n{EXIT_CODES}")
 @click.argument("scope", type=Scope())
 @CONFIG
 @JSON
@@ -52,7 +52,7 @@ def off(*, scope: str, directory: Path, as_json: bool) -> int:
     return _switch(scope, "off", directory, as_json=as_json)
 
 
-@switch.command("on", help=f"Let Cordon act again in a scope that was switched off.\n\n{_SCOPE}\n{EXIT_CODES}")
+@switch.command("on", help=f"Make Cordon act again in a scope that was switched off.\n\n{_SCOPE}\n{EXIT_CODES}")
 @click.argument("scope", type=Scope())
 @CONFIG
 @JSON
@@ -92,7 +92,7 @@ def _switch(scope: str, to: Literal["off", "on"], directory: Path, *, as_json: b
 
 
 def _warnings(scope: str, to: str, directory: Path, done: Switched) -> list[str]:
-    """Return what a person may not have meant. The switch is thrown all the same: it is for emergencies."""
+    """Return warnings about a scope that may be a mistake. The switch is still set: it is for emergencies."""
     from hub.organization.switch import still_off, unknown  # noqa: PLC0415  # imports botocore
     from hub.policy.lock import read_lock  # noqa: PLC0415
 
@@ -100,8 +100,8 @@ def _warnings(scope: str, to: str, directory: Path, done: Switched) -> list[str]
         return [] if done.changed else [still_off(scope, done.off)]
     found = [] if done.changed else [f"{scope} was off already"]
     lock = read_lock(directory)
-    told = unknown(scope, {account.id: account.ou for account in lock.accounts.values()})
-    return [*found, told] if told else found
+    hint = unknown(scope, {account.id: account.ou for account in lock.accounts.values()})
+    return [*found, hint] if hint else found
 
 
 def _print(scopes: tuple[str, ...], *, as_json: bool, changed: bool = False) -> None:

@@ -28,7 +28,7 @@ EXIT_CODES = """
 \b
 Exit codes:
   0  done
-  1  not done: AWS or Cordon refused, and the sentence says why
+  1  not done: AWS or Cordon refused, and the message says why
   2  bad usage, or settings that are wrong
 """
 

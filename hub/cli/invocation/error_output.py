@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what is wrong with what was asked for: sentences on standard error, or the document of errors."""
+"""Prints what is wrong with a command: sentences on standard error, or the document of errors."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _LOGGERS = ("cordon", "hub")
 @contextmanager
 def logs(*, shown: bool) -> Iterator[None]:
     """Send the logs of the functions and the simulation to standard error as long as the block lasts, or drop them."""
-    # Not functions.log.configure(): that one is for a process's whole life, and a command may run twice in one.
+    # Not functions.log.configure(): it is for the whole life of a process, in which a command may run twice.
     handler: logging.Handler = logging.StreamHandler(sys.stderr) if shown else logging.NullHandler()
     handler.setFormatter(JsonFormatter())
     loggers = [logging.getLogger(name) for name in _LOGGERS]

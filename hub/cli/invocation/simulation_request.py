@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a person asked for on the command line to the request of a simulation."""
+"""From the arguments of the command line to the request of a simulation."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demonstration as a person sees it, scenario by scenario, and what it came to."""
+"""The demonstration as a person sees it, scenario by scenario, with its summary."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from hub.simulation.run import time_to_contain_ms
 _NEXT = (
     ("cordon simulate FINDING.json", "what Cordon would do with a finding of yours"),
     ("cordon policy check", "whether the policy in config/ is right; config/README.md explains it"),
-    ("cordon --help", "everything else; README.md has the whole picture"),
+    ("cordon --help", "everything else; README.md has an overview"),
 )
 
 
 class DemoReport:
-    """Reports the demonstration as it goes on."""
+    """Reports the demonstration while it runs."""
 
     def __init__(self, terminal: Terminal, config: Path) -> None:
         self._terminal = terminal
         self._config = config
 
     def opening(self, demonstration: Demonstration, digest: str) -> None:
-        """Say what there is before anything happens."""
+        """Print the organisation before the first scenario."""
         spec = demonstration.request.world
         self._terminal.line(
             f"A simulated organisation on this machine: {len(spec.accounts)} member accounts, {len(spec.instances)} "
-            f"hosts, and the code that runs in Lambda. Every call to AWS takes {LATENCY_MS} ms. Nothing leaves this "
-            "machine."
+            f"hosts, and the code that runs in Lambda. Every call to AWS takes {LATENCY_MS} ms. Nothing is sent over "
+            "the network."
         )
         self._terminal.line(f"Policy: {self._config} (bundle {digest[:12]})")
 
@@ -55,7 +55,7 @@ class DemoReport:
         self._terminal.line(what, indent=2)
 
     def results(self, demonstration: Demonstration, result: ScenarioResult, checks: list[Check]) -> list[Check]:
-        """Tell what came of a scenario; return its checks."""
+        """Print the result of a scenario; return its checks."""
         name, terminal = result.scenario.name, self._terminal
         incidents = result.of(result.scenario.host)
         if name == "storm":
@@ -72,7 +72,7 @@ class DemoReport:
         return checks
 
     def release(self, demonstration: Demonstration, incident: Incident | None, checks: list[Check]) -> list[Check]:
-        """Tell how the first host was put back; return the checks of it."""
+        """Print how the first host was released; return the checks of it."""
         if incident is None:
             self._terminal.line(f"not released: {demonstration.refused or 'there is no incident'}", indent=2)
         else:
@@ -92,7 +92,7 @@ class DemoReport:
         return checks
 
     def checks(self, checks: Sequence[Check]) -> None:
-        """Print what was checked, and what did not hold."""
+        """Print the checks with their outcomes."""
         rows = [
             ("ok" if check.passed else "failed", check.what if check.passed else f"{check.what} (found: {check.found})")
             for check in checks
@@ -103,7 +103,9 @@ class DemoReport:
         """Sum up, and say what to do next."""
         terminal = self._terminal
         terminal.heading("Summary")
-        terminal.table(("incident", "outcome", "time", "why"), [_summary(result) for result in demonstration.results])
+        terminal.table(
+            ("incident", "outcome", "time", "reason"), [_summary(result) for result in demonstration.results]
+        )
         failed = [check for check in checks if not check.passed]
         terminal.blank()
         if failed:

@@ -74,7 +74,7 @@ _WITHIN = {step.name: step.within for step in registry.STEPS if step.within}
 
 
 def step_title(step: str) -> str:
-    """Return a step's name for people: an option of another step is told with that one."""
+    """Return a step's name for people: an option of another step is printed with that step."""
     return f"{_WITHIN[step]}: {step}" if step in _WITHIN else step
 
 
@@ -179,7 +179,7 @@ def _print_steps(terminal: Terminal, incident: Incident) -> None:
         if len(failed) <= 1:
             rows.append((step_title(step.name), step.outcome.value, _why(step.reason, step.error)))
             continue
-        # The step's own reason is the sum of what is told of its items one by one.
+        # The step's own reason repeats the reasons of its items.
         rows.append((step_title(step.name), step.outcome.value, f"{len(failed)} items failed"))
         rows += [
             ("", item.outcome.value, _why(f"{item.what}: {item.reason}", item.error))

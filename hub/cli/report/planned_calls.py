@@ -21,7 +21,7 @@ def in_words(call: PlannedCall) -> str:
     words = _WORDS.get(f"{call.service}:{call.operation}")
     try:
         sentence = words(call.parameters) if words is not None else None
-    except (KeyError, IndexError, TypeError):  # other parameters than are known here: told as they are
+    except (KeyError, IndexError, TypeError):  # parameters that are not known here: printed as they are
         sentence = None
     if sentence is not None:
         return sentence

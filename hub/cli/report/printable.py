@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text from findings, files and the cloud, made safe for a terminal.
 
-Nothing that a terminal acts on gets through: control characters (C0, C1), bidirectional overrides, invisible
+Nothing that a terminal acts on is printed: control characters (C0, C1), bidirectional overrides, invisible
 separators. They are spelled out instead, so that a person sees that they were there.
 """
 

@@ -51,7 +51,7 @@ def print_report(ended: SimulationResult, config: Path | None = None, terminal: 
 
 
 def findings_of(events: Iterable[SourceEvent]) -> dict[tuple[str, Target], Finding]:
-    """Return the findings that the events hold, by id and host, the newest of each.
+    """Return the findings of the events, by id and host, the newest of each.
 
     Nothing keeps two events of different hosts from bearing one finding's id.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where reports are printed: tables and colour on a terminal, plain text in a pipe, a file or with NO_COLOR.
 
-Whatever is printed passes through ``plain``: texts come from findings, and findings come from anybody.
+All that is printed passes through ``plain``: texts come from findings, and an attacker can write findings.
 """
 
 from __future__ import annotations
@@ -137,12 +137,12 @@ class Terminal:
             return
         with self._console.capture() as captured:
             self._console.print(renderable)
-        # rich fills every line up to the width; nobody wants those blanks in a file.
+        # rich fills every line up to the width; a file needs no such blanks.
         self._console.file.writelines(line.rstrip() + "\n" for line in captured.get().splitlines())
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
-        """Show that something goes on: a spinner on a terminal, a line elsewhere."""
+        """Show that work is under way: a spinner on a terminal, a line elsewhere."""
         if self.rich:
             with self._console.status(said(text)):
                 yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers from a world's document: what an instance wears, what a group lets through. Pure."""
+"""Answers from a world's document: the groups of an instance, the traffic that a group allows. Pure."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def network_rows(target: Target, worlds: Sequence[WorldFacts]) -> Iterator[tuple
 
 
 def rule_rows(group: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield what a security group lets through: direction, what, peer."""
+    """Yield what a security group allows: direction, what, peer."""
     for direction, rules in (("in", group["ingress"]), ("out", group["egress"])):
         for rule in rules:
             peer = rule["cidr"] or rule["group"] or rule.get("prefix_list") or "?"
@@ -180,7 +180,7 @@ def _roles(world: WorldFacts, target: Target) -> dict[str, Cell]:
     for role in world.there("roles", target):
         policies = [*(policy.rpartition("/")[2] for policy in role["attached"]), *role["inline"]]
         found[f"policies of role {role['name']}"] = tuple(policies) or "none"
-        # The host's ARN is long, and who reads this has its id above.
+        # The host's ARN is long, and its id is printed above.
         tags = (f"{key}: {'this host' if value == target.arn else value}" for key, value in role["tags"].items())
         found[f"tags of role {role['name']}"] = tuple(tags) or "none"
     return found

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The call that is being answered, kept for what decides about it.
 
-ministack's enforcement is told an action and one ARN. EC2 asks about several resources and their tags, STS about
+ministack's enforcement gets an action and one ARN. EC2 asks about several resources and their tags, STS about
 three actions, so the parameters are kept where ministack works out the ARN, and read where it decides.
 """
 

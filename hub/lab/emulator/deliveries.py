@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EventBridge's deliveries as AWS makes them: only where the queue's policy lets the rule in, and to other Regions."""
+"""EventBridge's deliveries as AWS makes them: only where the queue's policy allows the rule, and to other Regions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def correct(patches: Patches) -> None:
         rule = _RULE.get() or {}
         iam_evaluator.pin_request_origin("127.0.0.1", secure_transport=True)  # the delivery is a call of its own
         if not sqs.queue_policy_allows(str(spec), "events.amazonaws.com", rule.get("Arn", ""), get_account_id()):
-            _logger.warning("EventBridge: the policy of %s doesn't let %s send", spec, rule.get("Arn"))
+            _logger.warning("EventBridge: the policy of %s doesn't allow %s to send", spec, rule.get("Arn"))
             return
         to_queue(spec, payload, parameters)
 

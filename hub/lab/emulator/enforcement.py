@@ -2,7 +2,7 @@
 """Everything that one call asks IAM: each resource with its tags, AssumeRole's three actions, DynamoDB's keys.
 
 EC2 checks each resource that a call involves, and every check has to pass; what this project doesn't know of EC2, of
-Auto Scaling or of load balancing is refused, so that nothing is let through silently. Of IAM's many operations it knows
+Auto Scaling or of load balancing is refused, so that nothing is allowed silently. Of IAM's many operations it knows
 those that the member roles may make; the others are asked about as ministack does. ``aws:RequestTag`` and the like come
 with ``requests_of``.
 """
@@ -24,7 +24,7 @@ from hub.simulation.patches import Patches
 
 _PARTITION = "aws"
 _KNOWN_WHOLLY = ("autoscaling", "ec2", "elasticloadbalancing")
-"""Services of which nothing is let through that isn't known."""
+"""Services of which every unknown operation is denied."""
 
 
 def correct(patches: Patches) -> None:
@@ -49,7 +49,7 @@ def correct(patches: Patches) -> None:
             try:
                 asked = [*_of_call(service, iam_action, call)]
             except UnknownOperationError as error:
-                REFUSED.set(Refused(iam_action, f"* (the lab doesn't know what is asked for it: {error})"))
+                REFUSED.set(Refused(iam_action, f"* (the lab doesn't know its permissions: {error})"))
                 return iam_evaluator.EvalResult("ImplicitDeny", reason=str(error))
         elif call is not None and iam_action == "sts:AssumeRole":
             asked += [

@@ -65,7 +65,7 @@ def _of_the_caller(account: str, _: str) -> str:
 
 
 def _of_the_organization(account: str, operation: str) -> str | None:
-    """Return the management account, which has the organisation, for those who may make the call; else None."""
+    """Return the management account, which has the organisation, if the caller may make the call; else None."""
     management = organizations.management_of(account)
     reads = operation.startswith(("Describe", "List"))
     allowed = account == management or operation == "DescribeOrganization"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instance profiles: EC2 is moto's and IAM is ministack's, so EC2 is told of the profiles that there are.
+"""Instance profiles: EC2 is moto's and IAM is ministack's, so this module gives EC2 the existing profiles.
 
-What IAM is asked about a call needs the same: ARNs with their paths, and the role in a profile.
+The questions to IAM about a call need the same: ARNs with their paths, and the role in a profile.
 """
 
 from __future__ import annotations

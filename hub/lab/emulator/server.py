@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lab's process: ``python -m hub.lab.emulator.server PORT``, with the world as one line of JSON on standard input.
 
-It ends when its standard input does, so that no lab outlives whoever started it.
+It ends when its standard input does, so that no lab outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def main() -> None:
     port = int(sys.argv[1])
     world = LabWorld.loads(sys.stdin.readline())
     for name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_", "MINISTACK_", "LAMBDA_"))]:
-        del os.environ[name]  # what whoever starts the lab has set for real accounts must not reach it
+        del os.environ[name]  # variables for real accounts must not reach the lab
     os.environ.update(environment(port, world.home_region))
     serving = application(world)
 

@@ -50,7 +50,7 @@ def _correct_sessions(patches: Patches) -> None:
     def register_session(access_key: str, session: dict[str, Any]) -> None:
         call = CALL.get()
         if call is not None and call.service == "sts":
-            # Once set, it goes on to the roles that are assumed from this session.
+            # Once set, roles that are assumed from this session keep it.
             before = sts._sessions.get(session.get("SourceAccessKeyId") or "", {})  # noqa: SLF001
             session["SourceIdentity"] = before.get("SourceIdentity") or call.get("SourceIdentity")
         register(access_key, session)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether StackSets can bring the member roles everywhere: bootstrap, delegation, trusted access, OUs."""
+"""Whether StackSets can deploy the member roles everywhere: bootstrap, delegation, trusted access, OUs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OLDEST_BOOTSTRAP = 6
 STACK_SETS = "member.org.stacksets.cloudformation.amazonaws.com"
 
 _ABSENT = {"OrganizationalUnitNotFoundException", "ChildNotFoundException", "ParentNotFoundException"}
-ASK_FROM = "let a delegated administrator or the management account ask: allow organizations:List*"
+ASK_FROM = "use a delegated administrator or the management account, or allow organizations:List*"
 
 
 def bootstrap(ground: Ground) -> list[Answer]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether findings will arrive: GuardDuty and Security Hub in the hub account, in each Region.
 
-Without them everything can be deployed, and nothing will ever happen: hence warnings, never problems.
+Without them a deployment succeeds but never gets a finding: so these are warnings, never problems.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def guardduty(ground: Ground) -> list[Answer]:
     answers = []
     if made:
         # CloudFormation has no type for GuardDuty's settings of an organisation.
-        sentence = f"GuardDuty will be made in {home} by {_detection(ground)}, but for the hub account alone"
-        answers.append(warning("guardduty", sentence, f"after that: {_for_everybody(home, 'DETECTOR')}"))
+        sentence = f"GuardDuty will be made in {home} by {_detection(ground)}, but only for the hub account"
+        answers.append(warning("guardduty", sentence, f"after that: {_for_every_account(home, 'DETECTOR')}"))
     return [*answers, *_each(ground, "guardduty", _detector, _GUARDDUTY, made=made)]
 
 
@@ -76,7 +76,7 @@ _WELL = {"guardduty": "GuardDuty watches every account", "security hub": "Securi
 def _each(
     ground: Ground, check: str, ask: Callable[[Ground, str], list[Answer]], remedy: str, *, made: bool
 ) -> list[Answer]:
-    """Ask in every Region but the home Region of what is yet to be made; all is well only where that was asked."""
+    """Ask in every Region; leave the home Region out if the deployment still has to make the service there."""
     settings = ground.settings
     answers, well = [], []
     for region in settings.regions:
@@ -103,7 +103,7 @@ def _will_be_made(ground: Ground) -> bool:
     return not exists(ground, stack)
 
 
-def _for_everybody(region: str, detector: str) -> str:
+def _for_every_account(region: str, detector: str) -> str:
     return (
         f"aws guardduty update-organization-configuration --region {region} --detector-id {detector} "
         "--auto-enable-organization-members ALL"
@@ -125,7 +125,7 @@ def _detector(ground: Ground, region: str) -> list[Answer]:
         return [warning("guardduty", sentence, "make it the delegated administrator there")]
     if members != "ALL":
         sentence = f"GuardDuty is not on for every account in {region} (auto-enable is {members})"
-        return [warning("guardduty", sentence, _for_everybody(region, detectors[0]))]
+        return [warning("guardduty", sentence, _for_every_account(region, detectors[0]))]
     return []
 
 

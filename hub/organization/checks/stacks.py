@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether CloudFormation can go on from how the last deployment ended.
+"""Whether CloudFormation can continue from the state after the last deployment.
 
 One that was broken off can mostly be run again; this says when not, and what to do then.
 """
@@ -58,17 +58,17 @@ def states(ground: Ground, stacks: Iterable[DeployedStack]) -> list[Answer]:
 
 
 def leftovers(ground: Ground) -> list[Answer]:
-    """Check, where there is no hub stack, that no earlier one left what it keeps: the names are taken then."""
+    """Check, where there is no hub stack, that an earlier one left nothing: otherwise the names are in use."""
     settings = ground.settings
     (hub,) = stacks_of(settings, (DeploymentPart.HUB,))
     try:
         if exists(ground, hub):
-            return [ok("leftovers", f"{hub.name} exists, what bears its names is its own")]
+            return [ok("leftovers", f"{hub.name} exists, and the resources with its names belong to it")]
         left = remains(ground)
     except errors.AwsError as error:
         return [not_checked("leftovers", error, _REMEDY)]
     remedy = (
-        "take them in again with cdk import, remove them by hand, or choose another qualifier: see What stays in "
+        "import them again with cdk import, remove them by hand, or choose another qualifier: see What stays in "
         "docs/rollout.md"
     )
     return [problem("leftovers", f"the {each} exists without the stack {hub.name}", remedy) for each in left] or [
@@ -77,7 +77,7 @@ def leftovers(ground: Ground) -> list[Answer]:
 
 
 def forwarders(ground: Ground) -> list[Answer]:
-    """Check that no Region that was taken out of the settings still has its forwarder."""
+    """Check that no Region that was removed from the settings still has its forwarder."""
     try:
         found = strays(ground)
     except errors.AwsError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What moto gets wrong and a containment would notice, put right for as long as a simulation is open.
+"""Corrections of what moto does wrong and a containment would notice, as long as a simulation is open.
 
 A correction replaces a method or a property of moto's and speaks moto's language: its backends, its exceptions.
 Each module covers one part of AWS; ``correct`` applies them all.

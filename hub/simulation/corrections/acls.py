@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Network ACLs: so many entries and no more, what isn't there can't be deleted, and a VPC with IPv6 lets that through.
+"""Network ACLs: so many entries and no more, a missing entry can't be deleted, and a VPC with IPv6 allows IPv6.
 
 They are found by their ids too (API reference, DescribeNetworkAcls: filter ``network-acl-id``).
 
-What a default ACL holds is in the VPC user guide, "Default network ACL for a VPC"; the number of entries in its quotas.
+The entries of a default ACL are in the VPC user guide, "Default network ACL for a VPC"; their number is in its quotas.
 """
 
 from __future__ import annotations

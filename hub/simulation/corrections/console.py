@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console of an instance: its output, as of now on Nitro alone, and its screen, which moto doesn't know.
 
-Codes are those of EC2's API reference: a type that can't show what is asked for answers UnsupportedOperation, and an
+Codes are those of EC2's API reference: a type without the requested output answers UnsupportedOperation, and an
 instance that isn't running has no screen.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instances: attributes change one at a time and only where EC2 lets them, and what is terminated has nothing left."""
+"""Instances: attributes change one at a time and only where EC2 allows it; a terminated one has no interfaces."""
 
 from __future__ import annotations
 

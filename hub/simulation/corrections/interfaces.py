@@ -29,7 +29,7 @@ def correct(patches: Patches) -> None:
         _modify(response)
         return EmptyResult()
 
-    # moto adds the groups that the instance was launched with, so that isolation would never show.
+    # moto adds the groups of the launch, so that isolation would never show.
     patches.replace(NetworkInterface, "group_set", property(lambda eni: eni._group_set))  # noqa: SLF001
     # Without a public address there is no Association, not an empty one.
     associated = vars(NetworkInterface)["association"].fget
@@ -47,7 +47,7 @@ def correct(patches: Patches) -> None:
 
 
 def _tell_association(eni: Any) -> None:
-    """Tell of the primary address which public one stands for it, as DescribeInstances does already."""
+    """Return the public address of a primary one, as DescribeInstances does already."""
     for address in eni.private_ip_addresses:
         address.pop("Association", None)
         if eni.association and address["PrivateIpAddress"] == eni.private_ip_address:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What moto works out anew in every account or at every call, though nobody looks at it or it never changes."""
+"""Work that moto repeats in every account or at every call, though its result is not used or never changes."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def ec2_error(code: str, message: str) -> Exception:
 
 
 def refuse_managed(resource: Any, kind: str) -> None:
-    """Refuse a change of what a service manages: nobody else may touch more than its tags."""
+    """Refuse a change of what a service manages: others may change only its tags."""
     operator = getattr(resource, "operator", None) or {}
     if operator.get("Managed"):
         raise ec2_error(

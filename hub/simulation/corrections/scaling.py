@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Auto Scaling and load balancers: capacity stays within its limits, and who leaves a group leaves its target groups.
+"""Auto Scaling and load balancers: capacity stays within its limits; a host that leaves a group leaves its targets.
 
 moto launches instances until the desired number is reached; a world lists single members of a group, so here a group
 launches only what replaces an instance that was taken out of it.
@@ -180,11 +180,11 @@ def _describe_target_health(backend_class: Any) -> Any:
         found = original(backend, target_group_arn, targets)
         group = backend.target_groups[target_group_arn]
         leaving = {} if targets else group.deregistered_targets
-        told = ("Target.DeregistrationInProgress", "Target deregistration is in progress")
+        reason = ("Target.DeregistrationInProgress", "Target deregistration is in progress")
         return [
             *found,
             *(
-                FakeHealthStatus(each["Id"], each["Port"], group.health_check_port, "draining", *told)
+                FakeHealthStatus(each["Id"], each["Port"], group.health_check_port, "draining", *reason)
                 for each in leaving.values()
             ),
         ]

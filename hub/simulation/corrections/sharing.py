@@ -22,7 +22,7 @@ _OWNERS_ALONE = (
 
 
 def correct(patches: Patches) -> None:
-    """Tell who owns a VPC, and refuse network ACLs to everybody else."""
+    """Return the owner of a VPC, and refuse network ACLs to other accounts."""
     from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend  # noqa: PLC0415 - importing moto is slow
     from moto.ec2.models.subnets import Subnet  # noqa: PLC0415
     from moto.ec2.models.vpcs import VPC  # noqa: PLC0415
@@ -41,7 +41,7 @@ class _Owner:
         return getattr(thing, "cordon_owner", None) or thing.ec2_backend.account_id
 
     def __set__(self, thing: Any, value: Any) -> None:
-        """Mind nothing: the owner is the backend's account, or who shares it."""
+        """Ignore the value: the owner is the backend's account, or the account that shares it."""
 
 
 def _unless_shared(original: Any) -> Any:

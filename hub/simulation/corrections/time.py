@@ -12,7 +12,7 @@ from hub.simulation.patches import Patches
 
 
 def correct(patches: Patches, clock: Clock) -> None:
-    """Put the simulated clock under ``moto.core.utils.utcnow``, by which moto's services tell the time."""
+    """Put the simulated clock under ``moto.core.utils.utcnow``, from which moto's services take the time."""
     from moto.core import utils  # noqa: PLC0415 - importing moto is slow
 
     class Simulated(dt.datetime):

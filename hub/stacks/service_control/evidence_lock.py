@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The evidence lock: what belongs to an incident stays as it is, whoever is administrator of the account.
+"""The evidence lock: what belongs to an incident stays as it is, even for an administrator of the account.
 
-What belongs to one is told by the incident's tag, which Cordon alone may put on or take away. The policy sees the tags
-of the resources that a call names, so the tag is on interfaces, volumes, snapshots and groups too. It binds neither
-service-linked roles (Auto Scaling's) nor the management account.
+The incident's tag marks what belongs to an incident, and only Cordon may write or remove that tag. The policy sees the
+tags of the resources that a call names, so the tag is on interfaces, volumes, snapshots and groups too. It binds
+neither service-linked roles (Auto Scaling's) nor the management account.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hub.stacks.service_control.statement import deny, document
 from member_stacks.kept import KEPT
 
 IAM_CHANGES = (
-    "iam:AddRole*",  # whoever may, may put a user into the restricted group
+    "iam:AddRole*",  # a principal that may, can put a user into the restricted group
     "iam:Attach*",
     "iam:Create*",
     "iam:Delete*",
@@ -28,14 +28,14 @@ IAM_CHANGES = (
     "iam:Update*",
 )
 LETTING_OUT = ("iam:RemoveUser*",)
-"""Who is in the restricted group may be let out of it by a release too."""
+"""A release may also remove users from the restricted group."""
 
 
 def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
     """Return the policy: tag lock, tag-forgery guard, role guard.
 
-    The lock goes by the incident's tag alone, and that is what nobody else may write. ``status`` is the same word for
-    every deployment: to deny it here would deny the containments of any other that stands beside this one.
+    The lock depends on the incident's tag alone, which only Cordon may write. ``status`` is the same word for
+    every deployment: to deny it here would deny the containments of another deployment in the same accounts.
     """
     q, break_glass, deployers = settings.qualifier, settings.guard.break_glass, settings.guard.deployers
     path = names.iam_path(q)
@@ -49,7 +49,7 @@ def evidence_lock(settings: DeploymentSettings) -> dict[str, object]:
     tagging = ("ec2:CreateTags", "ec2:DeleteTags")
     rollout = (principals.STACK_SETS, *break_glass, *deployers)
     return document(
-        # The opt-in role swaps the profile of a host that is isolated; its own policy lets it do nothing else to it.
+        # The opt-in role swaps the profile of an isolated host; its own policy allows no other change of it.
         deny("TagLock", KEPT, unless=(*cordon, principals.member_role(settings, names.IDENTITY)), when=locked),
         deny(
             "IncidentTag",

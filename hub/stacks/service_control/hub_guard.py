@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub guard: what runs in the hub, and what it goes by, is changed by a deployment or by break-glass alone.
+"""The hub guard: only a deployment or break-glass can change what runs in the hub, and what the functions read.
 
 An administrator of the hub could otherwise give the functions other code, another policy or another event, and with
-that reach every member. ``guard.deployers`` may deploy; the roles by which the CDK deploys are for them alone, since
-their trust policies let everybody in who is in the account.
+that reach every member. ``guard.deployers`` may deploy. Only they may assume the roles by which the CDK deploys, since
+the trust policies of these roles trust every principal of the account.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def hub_guard(settings: DeploymentSettings) -> dict[str, object]:
     guard, path, cdk = settings.guard, names.iam_path(settings.qualifier), principals.cdk(settings)
     people = (*guard.break_glass, *guard.deployers)
     functions, buckets = hub.functions(settings), (*hub.buckets(settings), hub.code(settings))
-    told, queues = hub.topic(settings), hub.queues(settings)
+    topic, queues = hub.topic(settings), hub.queues(settings)
     return document(
         deny(
             "Changes",
@@ -106,7 +106,7 @@ def hub_guard(settings: DeploymentSettings) -> dict[str, object]:
                 *functions,
                 *buckets,
                 queues,
-                told,
+                topic,
                 *hub.told_by(settings),
             ),
         ),
@@ -120,10 +120,10 @@ def hub_guard(settings: DeploymentSettings) -> dict[str, object]:
             "Uses",
             _USES,
             unless=(cdk, *people, principals.hub_roles(settings)),
-            on=(hub.table(settings), *buckets, queues, told, *functions),
+            on=(hub.table(settings), *buckets, queues, topic, *functions),
         ),
-        # Any stack set of the hub reaches members as a role that the evidence lock lets past.
+        # Any stack set of the hub acts in members as a role that is exempt from the evidence lock.
         deny("StackSets", _STACK_SETS, unless=(cdk, *people)),
-        # Their trust policies let in everybody who is in the account.
+        # Their trust policies trust every principal of the account.
         deny("CdkRoles", ("sts:AssumeRole",), unless=people, on=(cdk,)),
     )

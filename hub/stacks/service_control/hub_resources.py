@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs in the hub, as ARN patterns of the names that this deployment gives.
+"""What runs in the hub, as ARN patterns of the names of this deployment.
 
-Never everything that begins with the qualifier: another deployment may stand beside this one in the same account, and
-its qualifier may begin like this one. A ``*`` at the end is for versions, objects and the like. Rules, alarms and event
-source mappings are the exception, for want of room: they are changed by deployments alone, and those are let past
-whichever they deploy.
+A pattern never includes everything that begins with the qualifier: another deployment may exist beside this one in the
+same account, and its qualifier may begin like this one. A ``*`` at the end is for versions, objects and the like.
+Rules, alarms and event source mappings are the exception, to keep the policy short: only deployments change them, and
+every deployer is exempt.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def queues(settings: DeploymentSettings) -> str:
 
 
 def topic(settings: DeploymentSettings) -> str:
-    """Return the topic that tells people."""
+    """Return the topic for notifications."""
     return f"arn:*:sns:*:*:{names.topic(settings.qualifier)}"
 
 
 def told_by(settings: DeploymentSettings) -> tuple[str, ...]:
-    """Return what brings findings in, and what tells that something is wrong: rules, alarms, logs."""
+    """Return the resources that bring findings in or report failures: rules, alarms, logs."""
     q = settings.qualifier
     return (
         f"arn:*:events:*:*:rule/{names.rule(q, '*')}",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is let past the service control policies, as patterns of ``aws:PrincipalArn``.
+"""The principals that are exempt from the service control policies, as patterns of ``aws:PrincipalArn``.
 
-A pattern is only as good as what keeps others from making a role that fits it, or from changing whom such a role
-trusts. So whatever the policies let past they guard: Cordon's own IAM path, the roles of StackSets and of the CDK, and
-what the settings name (``made_by_anyone``). An assumed role shows the ARN of the role, with its path.
+A pattern is safe only if no other principal can make a role that fits it, or change the trust of such a role. So the
+policies also guard every exempt principal: Cordon's own IAM path, the roles of StackSets and of the CDK, and those that
+the settings name (``made_by_anyone``). An assumed role shows the ARN of the role, with its path.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STACK_SETS = "arn:*:iam::*:role/stacksets-exec-*"
 control policy binds."""
 
 _MADE_BY_AWS = "role/aws-reserved/"
-"""IAM Identity Center makes these by a service-linked role, and IAM lets nobody else use the path."""
+"""IAM Identity Center makes these by a service-linked role, and IAM allows the path to no other principal."""
 
 
 def member_role(settings: DeploymentSettings, purpose: str) -> str:

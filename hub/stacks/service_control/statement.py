@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Denials, as a service control policy has them: of actions on resources, for everybody but the principals named."""
+"""Denials of a service control policy: of actions on resources, for all principals but those named."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def deny(
 
 
 class PolicyTooLongError(Exception):
-    """A service control policy is longer than Organizations takes: every principal that is let past is named often."""
+    """A service control policy is longer than Organizations takes: every exempt principal is named often."""
 
     def __init__(self, characters: int) -> None:
         super().__init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether anybody will be told, and whether Cordon may act: what a deployment can be lacking without failing."""
+"""Whether notifications reach people, and whether Cordon may act: a deployment succeeds without both."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PENDING = "PendingConfirmation"
 
 
 def notices(ground: Ground) -> list[Answer]:
-    """Check that there are addresses to tell, and that each has confirmed in every Region that has the topic."""
+    """Check that there are addresses, and that each has confirmed in every Region that has the topic."""
     settings = ground.settings
     if not settings.notify:
-        sentence = "nobody is told of incidents and alarms: notify is empty"
+        sentence = "no one gets notifications of incidents and alarms: notify is empty"
         return [warning("notices", sentence, "name e-mail addresses under notify in config/deployment.yaml")]
     answers, asked = [], []
     for region in settings.regions:
@@ -50,7 +50,7 @@ def _subscribed(ground: Ground, region: str) -> dict[str, str]:
 
 
 def kill_switch(ground: Ground) -> list[Answer]:
-    """Check that nothing is switched off: leaving, or an emergency long ago, may have left it so."""
+    """Check that nothing is switched off, for example by an earlier removal or emergency."""
     try:
         off = switched_off(HubAccount(ground.settings, ground.caller))
     except NotThereError:
