@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
@@ -17,6 +18,10 @@ from hub.policy.compile import compile_config
 from tests.scenario import Scenario, open_scenario
 
 pytest_plugins = ("tests.botocore_caches",)
+
+# How long one example takes says how busy the machine is, and nothing of the product.
+settings.register_profile("cordon", deadline=None)
+settings.load_profile("cordon")
 
 CONFIG = Path(__file__).parents[1] / "config"
 
