@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from functions.incident.documents import target_values
 from functions.incident.model import Incident, StepOutcome, StepResult
-from functions.incident.record import target_values
 
 NAME = "manifest.json"
 SCHEMA = 1

@@ -16,9 +16,9 @@ from functions.containment.contain import ApprovalNeededError, Job, contain, pre
 from functions.containment.observation import Observation, observe_host
 from functions.containment.verdict import NOT_ISOLATED, judge
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
-from functions.incident.claim import Claim
-from functions.incident.model import Incident, PlannedCall, RestoredItem, State, StepResult
-from functions.incident.store import Conclusion, Counter, LimitReachedError
+from functions.incident.errors import LimitReachedError
+from functions.incident.model import Claim, Conclusion, Incident, PlannedCall, RestoredItem, State, StepResult
+from functions.incident.store import Counter
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
 from functions.merge import take_latest
