@@ -3,166 +3,63 @@
 
 The unit is the target, not the finding: one attack gives many findings. The claim is a conditional write with a
 lease longer than the function's time-out and a token of the attempt. A write that timed out but took effect is
-recognised by its token. A finding that arrives while somebody else holds the lease is put down as unseen and counted,
+recognised by its token. A finding that arrives while another attempt has the lease is put down as unseen and counted,
 and the lease can only be given back by who has seen as many as arrived, so a stricter finding is never dropped.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from functions import log
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.finding.model import Finding, Target
-from functions.incident.conflict import writing
-from functions.incident.items import claim_key, dump, finding_key, from_item, moment, stamp, to_item
-from functions.incident.model import State
-from functions.policy.errors import RecordError
-from functions.policy.model import Mode, Provisional
-from functions.policy.stored import provisional_from_json, provisional_to_json
+from functions.incident.claim_document import (
+    ARRIVED,
+    LEASE,
+    SCHEMA,
+    arrival,
+    claim_values,
+    lease,
+    opened,
+    read_claim,
+    reopened,
+    unseen_key,
+    unseen_of,
+)
+from functions.incident.conflict import CONDITION_FAILED, failed_items, refuse_where_newer, writing
+from functions.incident.items import claim_key, finding_key, from_item, stamp, to_item, update_of
+from functions.incident.model import Claim, LeaseHolder, State
+from functions.incident.schema import NOT_NEWER
+from functions.policy.model import Provisional
 from functions.runtime import Runtime
 
 _PUT_BACK = {State.RELEASED, State.RELEASING}
 """States after which only later activity counts."""
 
-CONDITION_FAILED = "ConditionalCheckFailedException"
-
-
-class ClaimLostError(Exception):
-    """The lease ran out and somebody else took the target over. Attribute ``incident``."""
-
-    def __init__(self, incident: str) -> None:
-        super().__init__(f"the lease on {incident} was lost to another attempt")
-        self.incident = incident
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseHolder:
-    """Who holds the lease, or asks for it: the token of one attempt, and the id of its queue message."""
-
-    token: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A finding that the claim's holder has yet to act on: what its latest version of a mode provisionally decided."""
-
-    provisional: Provisional
-    types: tuple[str, ...]
-    updated_at: str
-
-    def dump(self) -> str:
-        """Return the stored text."""
-        values = {"provisional": provisional_to_json(self.provisional), "types": self.types}
-        return dump({**values, "updated_at": self.updated_at})
-
-    @classmethod
-    def load(cls, text: str) -> Unseen:
-        """Read the stored text; raise RecordError when the decision in it can't be read."""
-        values = json.loads(text)
-        return cls(provisional_from_json(values["provisional"]), tuple(values["types"]), values["updated_at"])
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The claim on a target, as stored. ``last_token``, ``last_message``: of whoever gave the lease back last."""
-
-    incident: str
-    state: State
-    mode: Mode
-    token: str | None
-    message: str | None
-    lease_until: datetime | None
-    unfinished: bool
-    after_release: bool
-    released_at: datetime | None
-    last_token: str | None = None
-    last_message: str | None = None
-    unseen: dict[str, Unseen] = field(default_factory=dict)
-    seen: dict[str, str] = field(default_factory=dict)
-    arrivals: int = 0
-    """How many findings were ever put down as unseen. One that replaces an earlier version counts as well."""
-
-    @classmethod
-    def opened(cls, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder) -> Claim:
-        """Return the claim as ``Claims.open`` writes it."""
-        return cls(
-            incident=incident,
-            state=State.OBSERVED,
-            mode=Mode.OFF,
-            token=holder.token,
-            message=holder.message,
-            lease_until=None,
-            unfinished=False,
-            after_release=False,
-            released_at=None,
-            unseen={unseen_key(finding, provisional): _unseen(finding, provisional)},
-            arrivals=1,
-        )
-
-    @classmethod
-    def from_item(cls, item: dict[str, Any]) -> Claim:
-        """Read the stored form."""
-        values = from_item(item)
-        return cls(
-            incident=values["incident"],
-            state=State(values["state"]),
-            mode=Mode(values["mode"]),
-            token=values.get("token"),
-            message=values.get("message"),
-            lease_until=moment(values.get("lease_until", "")),
-            unfinished=bool(values.get("unfinished", False)),
-            after_release=bool(values.get("after_release", False)),
-            released_at=moment(values.get("released_at", "")),
-            last_token=values.get("last_token"),
-            last_message=values.get("last_message"),
-            unseen=_readable(values["unseen"]),
-            seen=dict(values["seen"]),
-            arrivals=int(values["arrivals"]),
-        )
-
-
-def _readable(stored: dict[str, str]) -> dict[str, Unseen]:
-    """Read what can be read: an entry of another version must not block the host's further findings for ever."""
-    unseen = {}
-    for key, text in stored.items():
-        try:
-            unseen[key] = Unseen.load(text)
-        except (RecordError, ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = f"an unseen finding ({key}) can't be read and is left out: {error}"
-            log.write("record", level=logging.ERROR, outcome="failed", reason=reason)
-    return unseen
+_LEASABLE = (
+    "#incident = :of AND (attribute_not_exists(#token) OR #lease_until < :now OR #token = :token) AND " + NOT_NEWER
+)
 
 
 class Next(StrEnum):
     """What a delivery may do about a target that has a claim already."""
 
     WORK = "work"  # the lease is ours
-    TAKE = "take"  # nobody holds it and there is something to do
+    TAKE = "take"  # no attempt has it and there is something to do
     REOPEN = "reopen"  # the last episode was released and this is new activity
-    APPEND = "append"  # somebody holds it: put the finding down as unseen
+    APPEND = "append"  # another attempt has it: put the finding down as unseen
     DUPLICATE = "duplicate"  # nothing new
     DONE = "done"  # nothing new: an earlier try of this very message did it all and only could not say so
     PAST = "past"  # activity from before the release
     WAIT = "wait"  # held by an earlier try of this very message, or by a release that this activity is later than
-
-
-def unseen_key(finding: Finding, provisional: Provisional) -> str:
-    """Return the key of a finding among the unseen, under the mode that was provisionally decided.
-
-    A newer version takes the place of the last one, so that a claim which can't be finished for days doesn't grow with
-    every update; but a weaker version never takes the place of a stricter one.
-    """
-    return f"{finding_key(finding.id)}-{provisional.mode.value}"
 
 
 def waits(claim: Claim, finding: Finding) -> bool:
@@ -213,23 +110,12 @@ class Claims:
         self, target: Target, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
         """Open a first incident on the target; return the claim that stood there already, or None when ours stands."""
-        values = {
-            **claim_key(target),
-            "incident": incident,
-            "state": State.OBSERVED.value,
-            "mode": Mode.OFF.value,
-            "token": holder.token,
-            "message": holder.message,
-            "lease_until": self._lease_end(),
-            "unseen": {unseen_key(finding, provisional): _unseen(finding, provisional).dump()},
-            "seen": {},
-            "arrivals": 1,
-        }
+        claim = replace(opened(incident, finding, provisional, holder), lease_until=self._lease_end())
         try:
             writing(
                 lambda: self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=to_item(values),
+                    Item=to_item({**claim_key(target), **claim_values(claim)}),
                     ConditionExpression="attribute_not_exists(pk)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ),
@@ -243,68 +129,45 @@ class Claims:
     def take(
         self, target: Target, claim: Claim, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
-        """Take the lease on an incident that nobody works on; None when somebody was faster."""
-        key, unseen = unseen_key(finding, provisional), _unseen(finding, provisional)
+        """Take the lease on an incident that no attempt works on; None when another attempt was faster."""
+        key, unseen = unseen_key(finding, provisional), unseen_of(finding, provisional)
         waiting = claim.unseen.get(key)
         if waiting is not None and waiting.updated_at > unseen.updated_at:
             unseen = waiting  # an older version came late, and the newer one was not looked at yet
         return self._update(
             target,
-            "SET #token = :token, message = :message, lease_until = :until, unseen.#key = :provisional "
-            "ADD arrivals :one",
-            "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
-            {
-                ":incident": claim.incident,
-                ":token": holder.token,
-                ":message": holder.message,
-                ":until": self._lease_end(),
-                ":now": stamp(self._runtime.clock.now()),
-                ":provisional": unseen.dump(),
-                ":one": 1,
-            },
-            {"#token": "token", "#key": key},
+            update_of(
+                {**lease(holder, self._lease_end()), **arrival(key, unseen)},
+                add=ARRIVED,
+                condition=_LEASABLE,
+                given={"of": claim.incident, "now": self._now()},
+            ),
         )
 
     def reopen(
         self, target: Target, old: Claim, incident: str, finding: Finding, provisional: Provisional, holder: LeaseHolder
     ) -> Claim | None:
-        """Open a new episode after a release; None when somebody was faster."""
+        """Open a new episode after a release; None when another attempt was faster."""
         return self._update(
             target,
-            "SET incident = :new, #token = :token, message = :message, lease_until = :until, #state = :state, "
-            "#mode = :mode, unseen = :unseen, seen = :seen, after_release = :yes ADD arrivals :one",
-            "incident = :incident AND attribute_not_exists(#token) AND #state = :released",
-            {
-                ":incident": old.incident,
-                ":new": incident,
-                ":token": holder.token,
-                ":message": holder.message,
-                ":until": self._lease_end(),
-                ":state": State.OBSERVED.value,
-                ":mode": Mode.OFF.value,
-                ":released": State.RELEASED.value,
-                ":unseen": {unseen_key(finding, provisional): _unseen(finding, provisional).dump()},
-                ":seen": {},
-                ":yes": True,
-                ":one": 1,
-            },
-            {"#token": "token", "#state": "state", "#mode": "mode"},
+            update_of(
+                reopened(opened(incident, finding, provisional, holder), self._lease_end()),
+                add=ARRIVED,
+                condition=f"#incident = :of AND attribute_not_exists(#token) AND #state = :released AND {NOT_NEWER}",
+                given={"of": old.incident, "released": State.RELEASED.value},
+            ),
         )
 
     def append(self, target: Target, claim: Claim, finding: Finding, provisional: Provisional) -> bool:
-        """Put a finding down as unseen for whoever holds the lease; False when nobody does any more."""
+        """Put a finding down as unseen for the attempt that has the lease; False when none has it any more."""
         updated = self._update(
             target,
-            "SET unseen.#key = :provisional ADD arrivals :one",
-            "incident = :incident AND #token = :holder AND lease_until >= :now",
-            {
-                ":incident": claim.incident,
-                ":holder": claim.token,
-                ":now": stamp(self._runtime.clock.now()),
-                ":provisional": _unseen(finding, provisional).dump(),
-                ":one": 1,
-            },
-            {"#token": "token", "#key": unseen_key(finding, provisional)},
+            update_of(
+                arrival(unseen_key(finding, provisional), unseen_of(finding, provisional)),
+                add=ARRIVED,
+                condition=f"#incident = :of AND #token = :holder AND #lease_until >= :now AND {NOT_NEWER}",
+                given={"of": claim.incident, "holder": claim.token, "now": self._now(), "schema": SCHEMA},
+            ),
         )
         return updated is not None
 
@@ -312,50 +175,56 @@ class Claims:
         """Take the lease for work that no finding asked for (a release); None when it can't be had."""
         return self._update(
             target,
-            "SET #token = :token, message = :message, lease_until = :until",
-            "incident = :incident AND (attribute_not_exists(#token) OR lease_until < :now OR #token = :token)",
-            {
-                ":incident": incident,
-                ":token": holder.token,
-                ":message": holder.message,
-                ":until": self._lease_end(),
-                ":now": stamp(self._runtime.clock.now()),
-            },
-            {"#token": "token"},
+            update_of(
+                lease(holder, self._lease_end()),
+                condition=_LEASABLE,
+                given={"of": incident, "now": self._now()},
+            ),
         )
 
-    def _lease_end(self) -> str:
-        return stamp(self._runtime.clock.now() + self._lease)
-
-    def _update(
-        self, target: Target, update: str, condition: str, values: dict[str, Any], names: dict[str, str]
-    ) -> Claim | None:
+    def give_up(self, target: Target, holder: LeaseHolder) -> None:
+        """Give the lease back where it is ours, and leave everything else as it is: what waits, waits on."""
+        update = update_of(
+            {},
+            remove=LEASE,
+            condition=f"#token = :token AND {NOT_NEWER}",
+            given={"token": holder.token, "schema": SCHEMA},
+        )
         try:
-            answer = writing(
-                lambda: self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=to_item(claim_key(target)),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=to_item(values),
-                    ReturnValues="ALL_NEW",
-                ),
-                self._runtime,
-            )
+            writing(partial(self._send, target, update), self._runtime)
         except ClientError as error:
-            if errors.code(error) == CONDITION_FAILED:
-                return None
-            raise
-        return Claim.from_item(answer["Attributes"])
+            if errors.code(error) != CONDITION_FAILED:
+                raise
 
+    def _lease_end(self) -> datetime:
+        return self._runtime.clock.now() + self._lease
 
-def _unseen(finding: Finding, provisional: Provisional) -> Unseen:
-    return Unseen(provisional, finding.types, stamp(finding.updated_at))
+    def _now(self) -> str:
+        return stamp(self._runtime.clock.now())
+
+    def _send(self, target: Target, update: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self._dynamodb.update_item(
+            TableName=self._table,
+            Key=to_item(claim_key(target)),
+            **update,
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+        return answer
+
+    def _update(self, target: Target, update: Mapping[str, Any]) -> Claim | None:
+        try:
+            answer = writing(partial(self._send, target, update), self._runtime)
+        except ClientError as error:
+            if errors.code(error) != CONDITION_FAILED:
+                raise
+            refuse_where_newer(error)
+            return None
+        return read_claim(from_item(answer["Attributes"]))
 
 
 def _stood_already(error: ClientError) -> Claim:
-    item: Any = error.response.get("Item")
-    if errors.code(error) != CONDITION_FAILED or not item:
+    (item,) = failed_items(error) or (None,)
+    if item is None:
         raise error
-    return Claim.from_item(item)
+    return read_claim(item)

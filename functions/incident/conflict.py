@@ -19,6 +19,8 @@ from botocore.exceptions import ClientError
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.aws.retry import doubling, jittered, repeat_on_error
+from functions.incident.items import from_item
+from functions.incident.schema import refuse_newer
 from functions.runtime import Runtime
 
 T = TypeVar("T")
@@ -28,6 +30,7 @@ ATTEMPTS = 10
 
 _FIRST_PAUSE_SECONDS = 0.05  # about what a transaction takes
 _LONGEST_PAUSE_SECONDS = 1.0
+CONDITION_FAILED = "ConditionalCheckFailedException"
 _CANCELLED = "TransactionCanceledException"
 _CONFLICTS = frozenset({"TransactionConflictException", "TransactionInProgressException"})
 _PASSING = frozenset(
@@ -63,6 +66,24 @@ def cancellation(error: Exception) -> list[dict[str, Any]]:
         return []
     reasons: Any = error.response.get("CancellationReasons", [])
     return list(reasons)
+
+
+def failed_items(error: Exception) -> list[dict[str, Any]]:
+    """Return the plain values of the items on which a condition failed, of a single write or of a transaction.
+
+    Only of writes that ask for them (ReturnValuesOnConditionCheckFailure).
+    """
+    if not isinstance(error, ClientError):
+        return []
+    answer: Any = error.response
+    single = [answer] if errors.code(error) == CONDITION_FAILED else []
+    return [from_item(reason["Item"]) for reason in (*single, *cancellation(error)) if reason.get("Item")]
+
+
+def refuse_where_newer(error: Exception) -> None:
+    """Raise NewerSchemaError where a write was refused because a newer version of Cordon wrote the item."""
+    for item in failed_items(error):
+        refuse_newer(item)
 
 
 def in_use(error: Exception) -> bool:

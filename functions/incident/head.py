@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
 from functions.aws.clients import AwsClient
 from functions.finding.model import Target
-from functions.incident.claim import LeaseHolder
-from functions.incident.conflict import transact, writing
-from functions.incident.items import claim_key, incident_key, stamp, to_item
-from functions.incident.model import State
-from functions.incident.record import target_values
-from functions.policy.model import Mode
+from functions.incident.claim_document import releasing
+from functions.incident.conflict import refuse_where_newer, transact, writing
+from functions.incident.documents import head_opened, head_releasing
+from functions.incident.items import claim_key, incident_key, to_item, update_of
+from functions.incident.model import LeaseHolder
+from functions.incident.schema import NOT_NEWER
 from functions.runtime import Runtime
 
 
@@ -24,43 +26,33 @@ class Heads:
 
     def note_opened(self, incident: str, target: Target) -> None:
         """Make the record visible as soon as there is an incident; what stands in it already is not changed."""
-        defaults = {
-            "state": State.OBSERVED.value,
-            "mode": Mode.OFF.value,
-            "rule": "",
-            "origin": "",
-            "bundle": "",
-            "reason": "claimed, not decided yet",
-            "target": target_values(target),
-            "opened_at": stamp(self._runtime.clock.now()),
-        }
         update = {
             "TableName": self._table,
             "Key": to_item(incident_key(incident, "head")),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = if_not_exists(#{name}, :{name})" for name in defaults),
-            "ExpressionAttributeNames": {f"#{name}": name for name in defaults},
-            "ExpressionAttributeValues": to_item({f":{name}": value for name, value in defaults.items()}),
+            **update_of({}, if_absent=head_opened(target, self._runtime.clock.now()), condition=NOT_NEWER),
         }
         writing(lambda: self._dynamodb.update_item(**update), self._runtime)
 
     def begin_release(self, incident: str, target: Target, holder: LeaseHolder) -> None:
-        """Write that the host is being put back, before anything is: from now on it must not count as contained."""
-        state, now = State.RELEASING.value, stamp(self._runtime.clock.now())
+        """Write that the host is being put back, before anything is: from now on it must not count as contained.
+
+        Raises NewerSchemaError where a newer version of Cordon wrote one of the two.
+        """
+        now = self._runtime.clock.now()
         claim = {
             "TableName": self._table,
             "Key": to_item(claim_key(target)),
-            "UpdateExpression": "SET #state = :state, #mode = :off, released_at = :now, after_release = :yes",
-            "ConditionExpression": "#token = :token",
-            "ExpressionAttributeNames": {"#state": "state", "#mode": "mode", "#token": "token"},
-            "ExpressionAttributeValues": to_item(
-                {":state": state, ":off": Mode.OFF.value, ":now": now, ":yes": True, ":token": holder.token}
-            ),
+            **update_of(releasing(now), condition=f"#token = :token AND {NOT_NEWER}", given={"token": holder.token}),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         head = {
             "TableName": self._table,
             "Key": to_item(incident_key(incident, "head")),
-            "UpdateExpression": "SET #state = :state, updated_at = :now",
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": to_item({":state": state, ":now": now}),
+            **update_of(head_releasing(now), condition=NOT_NEWER),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        transact(self._dynamodb, [{"Update": claim}, {"Update": head}], self._runtime)
+        try:
+            transact(self._dynamodb, [{"Update": claim}, {"Update": head}], self._runtime)
+        except ClientError as error:
+            refuse_where_newer(error)
+            raise

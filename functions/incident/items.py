@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +73,69 @@ def to_item(values: Mapping[str, Any]) -> Item:
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item's plain values."""
     return {name: _FROM.deserialize(value) for name, value in item.items()}
+
+
+Name = str | tuple[str, str]
+"""An attribute, or one entry of an attribute that is a map: ``("unseen", key)``."""
+
+_NAMES = re.compile(r"#(\w+)")
+
+
+def update_of(
+    values: Mapping[Name, Any],
+    *,
+    if_absent: Mapping[str, Any] | None = None,
+    add: Mapping[str, Any] | None = None,
+    remove: Iterable[str] = (),
+    condition: str = "",
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the parameters of an UpdateItem that sets ``values``, without table and key; None is left out.
+
+    if_absent  attributes that are set only where they are not there
+    add        numbers to add and members of sets
+    remove     attributes to remove
+    condition  a condition in which ``#name`` stands for the attribute of that name, and ``:name`` for its new value or
+               for one of ``given``
+    """
+    names: dict[str, str] = {}
+    written: dict[str, Any] = dict(given or {})
+
+    def path(name: Name) -> str:
+        if isinstance(name, str):
+            names[f"#{name}"] = name
+            return f"#{name}"
+        attribute, entry = name
+        names.update({f"#{attribute}": attribute, f"#{attribute}_key": entry})
+        return f"#{attribute}.#{attribute}_key"
+
+    def value(name: Name, new: Any) -> str:
+        attribute = name if isinstance(name, str) else name[0]
+        if attribute in written:
+            raise ValueError(f":{attribute} stands for two values")
+        written[attribute] = new
+        return f":{attribute}"
+
+    sets = [f"{path(name)} = {value(name, new)}" for name, new in values.items() if new is not None]
+    sets += [
+        f"{path(name)} = if_not_exists({path(name)}, {value(name, new)})"
+        for name, new in (if_absent or {}).items()
+        if new is not None
+    ]
+    adds = [f"{path(name)} {value(name, new)}" for name, new in (add or {}).items()]
+    removes = [path(name) for name in remove]
+    clauses = {"SET": sets, "REMOVE": removes, "ADD": adds}
+    names.update({f"#{name}": name for name in _NAMES.findall(condition)})
+    return {
+        "UpdateExpression": " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts),
+        "ExpressionAttributeNames": names,
+        **(
+            {"ExpressionAttributeValues": to_item({f":{name}": each for name, each in written.items()})}
+            if written
+            else {}
+        ),
+        **({"ConditionExpression": condition} if condition else {}),
+    }
 
 
 def dump(value: Any) -> str:

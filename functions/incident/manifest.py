@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from functions.incident.documents import target_values
 from functions.incident.evidence import Evidence
 from functions.incident.model import Incident
-from functions.incident.record import target_values
 
 NAME = "manifest.json"
 SCHEMA = 1

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from functions.finding.model import Target
-from functions.policy.model import Mode
+from functions.policy.model import Decision, Mode, Provisional
 
 
 class State(StrEnum):
@@ -46,7 +46,7 @@ class PlannedCall:
     service: str = "ec2"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the call as plain data."""
+        """Return the call as plain data, for what is printed."""
         return {
             "step": self.step,
             "service": self.service,
@@ -129,3 +129,88 @@ class Incident:
     release: tuple[RestoredItem, ...] = ()
     kept: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By finding: the file of its raw event, with ``key``, ``sha256``, ``version``, ``bytes`` and ``at``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a list of incidents shows of one. ``state`` and ``mode`` are as recorded."""
+
+    incident: str
+    target: Target
+    state: str
+    mode: str
+    rule: str
+    reason: str
+    opened_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """Everything that is written when an attempt ends. Without a decision the head stays as it is."""
+
+    state: State
+    mode: Mode
+    decision: Decision | None
+    reason: str
+    plan: tuple[PlannedCall, ...] = ()
+    steps: tuple[AnyResult, ...] = ()
+    residual_risk: tuple[str, ...] = ()
+    clocks: Mapping[str, datetime] = field(default_factory=dict)
+    timeline: tuple[tuple[datetime, str], ...] = ()
+    unfinished: bool = False
+    release: tuple[RestoredItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseHolder:
+    """The attempt that has the lease, or asks for it: its token, and the id of its queue message."""
+
+    token: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A finding on which no attempt has acted: the provisional decision of the latest version of a mode."""
+
+    provisional: Provisional
+    types: tuple[str, ...]
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The claim on a target, as stored. ``last_token``, ``last_message``: of the attempt that gave it back last."""
+
+    incident: str
+    state: State
+    mode: Mode
+    token: str | None
+    message: str | None
+    lease_until: datetime | None
+    unfinished: bool
+    after_release: bool
+    released_at: datetime | None
+    last_token: str | None = None
+    last_message: str | None = None
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
+    seen: Mapping[str, str] = field(default_factory=dict)
+    arrivals: int = 0
+    """How many findings were ever put down as unseen. One that replaces an earlier version counts as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRecord:
+    """A shared resource as stored.
+
+    incidents  the incidents that use it, each with its share (plain data)
+    original   what it was before the first of them changed it
+    version    counts the writes: of two at once, one sees that it was late
+    restoring  the incident that restores it and keeps others out, ``until`` then
+    """
+
+    incidents: Mapping[str, Any]
+    original: Mapping[str, Any]
+    version: int
+    restoring: str | None = None
+    until: datetime | None = None

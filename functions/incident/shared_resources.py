@@ -12,7 +12,6 @@ hand, so that no two are the same.
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,8 +24,11 @@ from botocore.exceptions import ClientError
 from functions.aws import errors
 from functions.aws.clients import AwsClient
 from functions.aws.retry import repeat
-from functions.incident.conflict import writing
-from functions.incident.items import dump, from_item, moment, shared_resource_key, stamp, to_item
+from functions.incident.conflict import CONDITION_FAILED, writing
+from functions.incident.documents import read_shared, shared_values
+from functions.incident.errors import IncidentError, NewerSchemaError
+from functions.incident.items import from_item, shared_resource_key, to_item
+from functions.incident.model import SharedRecord
 from functions.merge import keep_first
 from functions.runtime import Runtime
 
@@ -38,13 +40,12 @@ RESTORE_TIME = timedelta(seconds=60)
 RESTORING_CALL_TIME = timedelta(seconds=50)
 """How long one restoring call may take: four attempts of ten seconds (functions.aws.clients.CONFIG), and the pauses."""
 
-_CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRIES = 12
 _WAITING_SECONDS = (0.5,) * (_TRIES - 1)
 """How long an incident waits in all for another one that restores the resource."""
 
 
-class ResourceBusyError(Exception):
+class ResourceBusyError(IncidentError):
     """The resource can't be acquired or released now; a later try may succeed."""
 
     code = "ResourceBusy"
@@ -62,15 +63,6 @@ class SharedUse:
     def last(self) -> bool:
         """Whether no other incident uses it."""
         return not self.others
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    incidents: dict[str, Any]
-    original: dict[str, Any]
-    version: int
-    restoring: str | None
-    until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,45 +175,41 @@ class SharedResources:
             raise ResourceBusyError(f"{resource} is being changed by many incidents at once")
         return written
 
-    def _restored_by_another(self, incident: str, stored: _Stored | None) -> bool:
+    def _restored_by_another(self, incident: str, stored: SharedRecord | None) -> bool:
         return stored is not None and stored.restoring not in {None, incident} and not self._over(stored)
 
-    def _over(self, stored: _Stored, *, within: timedelta = timedelta()) -> bool:
-        until = moment(stored.until)
-        return until is None or until < self._runtime.clock.now() + within
+    def _over(self, stored: SharedRecord, *, within: timedelta = timedelta()) -> bool:
+        return stored.until is None or stored.until < self._runtime.clock.now() + within
 
-    def _read(self, account: str, resource: str) -> _Stored | None:
+    def _read(self, account: str, resource: str) -> SharedRecord | None:
         key = to_item(shared_resource_key(account, resource))
         answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in answer:
             return None
-        values = from_item(answer["Item"])
-        return _Stored(
-            incidents=json.loads(values["incidents"]),
-            original=json.loads(values["original"]),
-            version=int(values["version"]),
-            restoring=values.get("restoring"),
-            until=values.get("until", ""),
-        )
+        try:
+            return read_shared(from_item(answer["Item"]))
+        except NewerSchemaError as error:
+            # The other steps go on, and a later try succeeds once that version is deployed again.
+            raise ResourceBusyError(str(error)) from error
 
     def _write(
         self,
         account: str,
         resource: str,
-        stored: _Stored | None,
+        stored: SharedRecord | None,
         incidents: Mapping[str, Any],
         original: Mapping[str, Any],
         *,
         restoring: str | None = None,
     ) -> bool:
-        item = {
-            **shared_resource_key(account, resource),
-            "incidents": dump(incidents),
-            "original": dump(original),
-            "version": stored.version + 1 if stored is not None else 1,
-            "restoring": restoring,
-            "until": stamp(self._runtime.clock.now() + RESTORE_TIME) if restoring else None,
-        }
+        record = SharedRecord(
+            incidents=incidents,
+            original=original,
+            version=stored.version + 1 if stored is not None else 1,
+            restoring=restoring,
+            until=self._runtime.clock.now() + RESTORE_TIME if restoring else None,
+        )
+        item = {**shared_resource_key(account, resource), **shared_values(record)}
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if stored is not None:
             condition = {
@@ -233,13 +221,13 @@ class SharedResources:
                 lambda: self._dynamodb.put_item(TableName=self._table, Item=to_item(item), **condition), self._runtime
             )
         except ClientError as error:
-            if errors.code(error) != _CONDITION_FAILED:
+            if errors.code(error) != CONDITION_FAILED:
                 raise
             return False
         return True
 
 
-def _refuse_others(stored: _Stored, resource: str, incident: str) -> None:
+def _refuse_others(stored: SharedRecord, resource: str, incident: str) -> None:
     """Raise ResourceBusyError, naming the others, where this incident is not the one that restores the resource."""
     if stored.restoring != incident:
         others = sorted(each for each in {*stored.incidents, stored.restoring} if each)

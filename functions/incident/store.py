@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Incidents in the table: begun together with their baseline, concluded together with their claim."""
+"""Incidents in the table: begun together with their baseline, concluded together with their claim.
+
+What is written here over an item that another version of Cordon may have written has the condition that the item is no
+newer than what this version reads. Where it is, the write is refused and NewerSchemaError raised.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,25 +16,39 @@ from botocore.exceptions import ClientError
 
 from functions.aws.clients import AwsClient
 from functions.finding.model import Finding, Target
-from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
-from functions.incident.conflict import cancellation, transact, writing
+from functions.incident.claim_document import LEASE, given_back, read_claim
+from functions.incident.conflict import cancellation, failed_items, refuse_where_newer, transact, writing
+from functions.incident.documents import (
+    CANCELLED,
+    finding_values,
+    head_begins,
+    head_ends,
+    head_first,
+    read_incident,
+    section_values,
+    step_values,
+    timeline_values,
+    written_by,
+)
+from functions.incident.errors import ClaimLostError, LimitReachedError
 from functions.incident.evidence import EvidenceFile
-from functions.incident.items import claim_key, dump, finding_key, from_item, incident_key, stamp, to_item, usage_key
-from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredItem, State
-from functions.incident.record import read_incident, step_values, target_values
-from functions.policy.model import Decision, Mode
+from functions.incident.items import (
+    claim_key,
+    finding_key,
+    from_item,
+    incident_key,
+    stamp,
+    to_item,
+    update_of,
+    usage_key,
+)
+from functions.incident.model import Claim, Conclusion, Incident, LeaseHolder
+from functions.incident.schema import NOT_NEWER
+from functions.policy.model import Decision
 from functions.runtime import Runtime
 
 _CONDITION = "ConditionalCheckFailed"
 _USAGE_KEPT = timedelta(days=2)
-
-
-class LimitReachedError(Exception):
-    """A counter of containments is used up. Attribute ``scope``: what it counts for."""
-
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"the limit of containments an hour for {scope} is used up")
-        self.scope = scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +60,6 @@ class Counter:
     told: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """Everything that is written when an attempt ends. Without a decision the head stays as it is."""
-
-    state: State
-    mode: Mode
-    decision: Decision | None
-    reason: str
-    plan: tuple[PlannedCall, ...] = ()
-    steps: tuple[AnyResult, ...] = ()
-    residual_risk: tuple[str, ...] = ()
-    clocks: Mapping[str, datetime] = field(default_factory=dict)
-    timeline: tuple[tuple[datetime, str], ...] = ()
-    unfinished: bool = False
-    release: tuple[RestoredItem, ...] = ()
-
-
 class Store:
     """Reads and writes incidents. Every method raises what DynamoDB raises unless it says otherwise."""
 
@@ -68,7 +69,10 @@ class Store:
         self._runtime = runtime
 
     def load(self, incident: str) -> Incident | None:
-        """Return the whole record, or None when there is none; findings alone are no record yet."""
+        """Return the whole record, or None when there is none; findings alone are no record yet.
+
+        Raises RecordError, NewerSchemaError with it, when one of its items can't be read.
+        """
         items: list[dict[str, Any]] = []
         start: dict[str, Any] = {}
         while True:
@@ -85,23 +89,17 @@ class Store:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def add_finding(self, incident: str, finding: Finding, *, message: str, raw: EvidenceFile | None) -> None:
-        """Record a finding with the incident, and the file of its raw event; writing it again changes nothing."""
-        item = to_item(
-            {
-                **incident_key(incident, f"finding#{finding_key(finding.id)}"),
-                "id": finding.id,
-                "types": list(finding.types),
-                "dialect": finding.dialect.value,
-                "severity": finding.severity.label.value,
-                "direction": finding.direction.value,
-                "title": finding.title,
-                "updated_at": stamp(finding.updated_at),
-                "message": message,
-                "raw": raw.key if raw is not None else None,
-                "kept": dump({**asdict(raw), "at": stamp(self._runtime.clock.now())}) if raw is not None else None,
-            }
-        )
-        writing(lambda: self._dynamodb.put_item(TableName=self._table, Item=item), self._runtime)
+        """Record a finding with the incident, and the file of its raw event; writing it again changes nothing.
+
+        Raises NewerSchemaError.
+        """
+        values = finding_values(finding, message, raw, self._runtime.clock.now())
+        self._put(self._replacing(incident, f"finding#{finding_key(finding.id)}", values))
+
+    def add_entry(self, incident: str, text: str, token: str) -> None:
+        """Add an entry to the timeline of an incident, whatever else of it can be read; ``token`` tells two apart."""
+        now = self._runtime.clock.now()
+        self._put(self._timeline(incident, [(now, text)], now, token))
 
     def begin_containment(
         self,
@@ -115,7 +113,8 @@ class Store:
     ) -> None:
         """Write the baseline's new sections and consume the counters, all or nothing, before the first mutation.
 
-        A section that stands already is not overwritten: the write is refused, and raised. Raises LimitReachedError.
+        A section that stands already is not overwritten: the write is refused, and raised. Raises LimitReachedError,
+        NewerSchemaError.
         """
         now = self._runtime.clock.now()
         counters = list(counters)
@@ -123,25 +122,33 @@ class Store:
             {"Put": self._section(incident, name, section, holder, now)} for name, section in sections.items()
         ]
         writes.extend(self._consume(counter, now) for counter in counters)
-        writes.append(self._head_begins(incident, target, decision, now))
+        writes.append(
+            self._head(
+                incident, update_of(head_begins(target, decision, now), if_absent=head_first(now), condition=NOT_NEWER)
+            )
+        )
         try:
             transact(self._dynamodb, writes, self._runtime)
         except ClientError as error:
-            reasons = cancellation(error)
-            if any(_written_by(reason, holder) for reason in reasons):
+            if any(written_by(item, holder) for item in failed_items(error)):
                 return  # a first try that timed out took effect
-            for counter, reason in zip(counters, reasons[len(sections) :], strict=False):
+            refuse_where_newer(error)
+            for counter, reason in zip(counters, cancellation(error)[len(sections) :], strict=False):
                 if reason.get("Code") == _CONDITION:
                     raise LimitReachedError(counter.told or counter.scope) from error
             raise
 
     def write_section(self, incident: str, name: str, section: Mapping[str, Any], *, holder: LeaseHolder) -> None:
-        """Write one section that could only be taken after the containment had begun; it is never overwritten."""
+        """Write one section that could only be taken after the containment had begun; it is never overwritten.
+
+        Raises NewerSchemaError.
+        """
         put = self._section(incident, name, section, holder, self._runtime.clock.now())
         try:
             writing(lambda: self._dynamodb.put_item(**put), self._runtime)
         except ClientError as error:
-            if not _written_by(error.response, holder):
+            if not any(written_by(item, holder) for item in failed_items(error)):
+                refuse_where_newer(error)
                 raise
 
     def cancel_containment(
@@ -157,9 +164,7 @@ class Store:
                 "Update": {
                     "TableName": self._table,
                     "Key": to_item(incident_key(incident, f"baseline#{name}")),
-                    "UpdateExpression": "SET cancelled = :yes",
-                    "ConditionExpression": "holder = :holder",
-                    "ExpressionAttributeValues": to_item({":holder": holder.token, ":yes": True}),
+                    **update_of(CANCELLED, condition="#holder = :holder", given={"holder": holder.token}),
                 }
             }
             for name in sections
@@ -169,31 +174,12 @@ class Store:
                 "Update": {
                     "TableName": self._table,
                     "Key": to_item(usage_key(counter.scope, now)),
-                    "UpdateExpression": "ADD containments :less",
-                    "ExpressionAttributeValues": to_item({":less": -1}),
+                    **update_of({}, add={"containments": -1}),
                 }
             }
             for counter in counters
         ]
         transact(self._dynamodb, writes, self._runtime)
-
-    def _section(
-        self, incident: str, name: str, section: Mapping[str, Any], holder: LeaseHolder, now: datetime
-    ) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Item": to_item(
-                {
-                    **incident_key(incident, f"baseline#{name}"),
-                    "document": dump(section),
-                    "holder": holder.token,
-                    "written_at": stamp(now),
-                }
-            ),
-            "ConditionExpression": "attribute_not_exists(pk) OR cancelled = :yes",
-            "ExpressionAttributeValues": to_item({":yes": True}),
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
 
     def conclude(
         self, incident: str, target: Target, holder: LeaseHolder, claim: Claim, conclusion: Conclusion
@@ -201,42 +187,35 @@ class Store:
         """Write the outcome and give the lease back, all or nothing.
 
         Returns None when done, or the claim as it stands when findings came in meanwhile: the lease is still ours and
-        nothing was written. Raises ClaimLostError when somebody else took the target over.
+        nothing was written. Raises ClaimLostError when another attempt took the target over, NewerSchemaError.
         """
         now = self._runtime.clock.now()
-        writes = [{"Update": self._give_back(target, holder, claim, conclusion)}]
+        writes = [{"Update": self._give_back(target, holder, claim, conclusion, now)}]
         if conclusion.decision is not None:
-            writes.append({"Update": self._head_ends(incident, target, conclusion, conclusion.decision, now)})
+            writes.append(
+                self._head(
+                    incident,
+                    update_of(
+                        head_ends(target, conclusion, conclusion.decision, now),
+                        if_absent=head_first(now),
+                        condition=NOT_NEWER,
+                    ),
+                )
+            )
         writes.extend(
-            {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": to_item({**incident_key(incident, f"step#{step.name}"), **step_values(step, number)}),
-                }
-            }
+            {"Put": self._replacing(incident, f"step#{step.name}", step_values(step, number))}
             for number, step in enumerate(conclusion.steps)
         )
         if conclusion.timeline:
-            writes.append(
-                {
-                    "Put": {
-                        "TableName": self._table,
-                        "Item": to_item(
-                            {
-                                **incident_key(incident, f"timeline#{stamp(now)}#{holder.token}"),
-                                "entries": dump([[stamp(at), text] for at, text in conclusion.timeline]),
-                            }
-                        ),
-                    }
-                }
-            )
+            writes.append({"Put": self._timeline(incident, conclusion.timeline, now, holder.token)})
         try:
             transact(self._dynamodb, writes, self._runtime)
         except ClientError as error:
             reasons = cancellation(error)
             if not reasons or reasons[0].get("Code") != _CONDITION:
+                refuse_where_newer(error)
                 raise
-            stands = Claim.from_item(reasons[0]["Item"])
+            stands = read_claim(from_item(reasons[0]["Item"]))
             if stands.token == holder.token:
                 return stands
             if stands.last_token == holder.token:
@@ -244,133 +223,84 @@ class Store:
             raise ClaimLostError(incident) from error
         return None
 
+    def _put(self, put: Mapping[str, Any]) -> None:
+        try:
+            writing(lambda: self._dynamodb.put_item(**put), self._runtime)
+        except ClientError as error:
+            refuse_where_newer(error)
+            raise
+
+    def _head(self, incident: str, update: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(incident_key(incident, "head")),
+                **update,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _section(
+        self, incident: str, name: str, section: Mapping[str, Any], holder: LeaseHolder, now: datetime
+    ) -> dict[str, Any]:
+        """Return the put of a section, which may only replace one that was cancelled."""
+        condition = f"attribute_not_exists(pk) OR (cancelled = :yes AND {NOT_NEWER})"
+        values = section_values(section, holder, now)
+        return self._guarded(incident, f"baseline#{name}", values, condition, {":yes": True})
+
+    def _replacing(self, incident: str, sort: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the put of an item that replaces what stands there, unless that is newer."""
+        return self._guarded(incident, sort, values, NOT_NEWER)
+
+    def _timeline(
+        self, incident: str, entries: Iterable[tuple[datetime, str]], now: datetime, token: str
+    ) -> dict[str, Any]:
+        item = {**incident_key(incident, f"timeline#{stamp(now)}#{token}"), **timeline_values(entries)}
+        return {"TableName": self._table, "Item": to_item(item)}
+
+    def _guarded(
+        self,
+        incident: str,
+        sort: str,
+        values: Mapping[str, Any],
+        condition: str,
+        given: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": to_item({**incident_key(incident, sort), **values}),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#schema": "schema"},
+            "ExpressionAttributeValues": to_item({":schema": values["schema"], **(given or {})}),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
     def _consume(self, counter: Counter, now: datetime) -> dict[str, Any]:
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": to_item(usage_key(counter.scope, now)),
-                "UpdateExpression": "ADD containments :one SET expires_at = if_not_exists(expires_at, :expires)",
-                "ConditionExpression": "attribute_not_exists(containments) OR containments < :limit",
-                "ExpressionAttributeValues": to_item(
-                    {
-                        ":one": 1,
-                        ":limit": counter.limit,
-                        ":expires": int((now + _USAGE_KEPT).timestamp()),
-                    }
+                **update_of(
+                    {},
+                    add={"containments": 1},
+                    if_absent={"expires_at": int((now + _USAGE_KEPT).timestamp())},
+                    condition="attribute_not_exists(#containments) OR #containments < :limit",
+                    given={"limit": counter.limit},
                 ),
             }
         }
 
-    def _head_begins(self, incident: str, target: Target, decision: Decision, now: datetime) -> dict[str, Any]:
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item(incident_key(incident, "head")),
-                "UpdateExpression": "SET #state = :state, #mode = :mode, #rule = :rule, origin = :origin, "
-                "bundle = :bundle, reason = :reason, target = :target, updated_at = :now, "
-                "opened_at = if_not_exists(opened_at, :now)",
-                "ExpressionAttributeNames": {"#state": "state", "#mode": "mode", "#rule": "rule"},
-                "ExpressionAttributeValues": to_item(
-                    {
-                        ":state": State.CONTAINING.value,
-                        ":mode": decision.mode.value,
-                        ":rule": decision.rule or "",
-                        ":origin": decision.origin or "",
-                        ":bundle": decision.bundle,
-                        ":reason": "containment has begun",
-                        ":target": target_values(target),
-                        ":now": stamp(now),
-                    }
-                ),
-            }
-        }
-
-    def _head_ends(
-        self, incident: str, target: Target, conclusion: Conclusion, decision: Decision, now: datetime
+    def _give_back(
+        self, target: Target, holder: LeaseHolder, claim: Claim, conclusion: Conclusion, now: datetime
     ) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Key": to_item(incident_key(incident, "head")),
-            "UpdateExpression": "SET #state = :state, #mode = :mode, #rule = :rule, origin = :origin, "
-            "bundle = :bundle, reason = :reason, target = :target, updated_at = :now, #plan = :plan, "
-            "residual_risk = :risk, clocks = :clocks, #release = :release, "
-            "opened_at = if_not_exists(opened_at, :now)",
-            "ExpressionAttributeNames": {
-                "#state": "state",
-                "#mode": "mode",
-                "#rule": "rule",
-                "#plan": "plan",
-                "#release": "release",
-            },
-            "ExpressionAttributeValues": to_item(
-                {
-                    ":state": conclusion.state.value,
-                    ":mode": decision.mode.value,
-                    ":rule": decision.rule or "",
-                    ":origin": decision.origin or "",
-                    ":bundle": decision.bundle,
-                    ":reason": conclusion.reason,
-                    ":target": target_values(target),
-                    ":now": stamp(now),
-                    ":plan": dump([call.to_json() for call in conclusion.plan]),
-                    ":risk": list(conclusion.residual_risk),
-                    ":clocks": {name: stamp(at) for name, at in conclusion.clocks.items()},
-                    ":release": dump(
-                        [
-                            [each.step, each.what, each.restored, each.reason, each.retry, each.command]
-                            for each in conclusion.release
-                        ]
-                    ),
-                }
-            ),
-        }
-
-    def _give_back(self, target: Target, holder: LeaseHolder, claim: Claim, conclusion: Conclusion) -> dict[str, Any]:
-        names = {"#token": "token", "#state": "state", "#mode": "mode"}
-        values: dict[str, Any] = {
-            ":token": holder.token,
-            ":message": holder.message,
-            ":arrivals": claim.arrivals,
-            ":state": conclusion.state.value,
-            ":mode": conclusion.mode.value,
-            ":unfinished": conclusion.unfinished,
-        }
-        sets = [
-            "#state = :state",
-            "#mode = :mode",
-            "unfinished = :unfinished",
-            "last_token = :token",
-            "last_message = :message",
-        ]
-        if not conclusion.unfinished:
-            sets.append("unseen = :none")
-            values[":none"] = {}
-            # Whole, as the lease's holder alone writes it: entry by entry, hundreds would outgrow an expression (4 KB).
-            sets.append("seen = :seen")
-            values[":seen"] = {**claim.seen, **_now_seen(claim)}
-        if conclusion.state is State.RELEASED:
-            sets.append("released_at = :released")
-            values[":released"] = stamp(self._runtime.clock.now())
-        return {
-            "TableName": self._table,
             "Key": to_item(claim_key(target)),
-            "UpdateExpression": f"SET {', '.join(sets)} REMOVE #token, message, lease_until",
-            "ConditionExpression": "#token = :token AND arrivals = :arrivals",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": to_item(values),
+            **update_of(
+                given_back(holder, claim, conclusion, now),
+                remove=LEASE,
+                condition=f"#token = :token AND #arrivals = :arrivals AND {NOT_NEWER}",
+                given={"token": holder.token, "arrivals": claim.arrivals},
+            ),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-
-
-def _now_seen(claim: Claim) -> dict[str, str]:
-    """Return, for each finding among the unseen, the latest stamp: of several versions the newest counts."""
-    seen: dict[str, str] = {}
-    for unseen in claim.unseen.values():
-        key = finding_key(unseen.provisional.finding_id)
-        seen[key] = max(unseen.updated_at, seen.get(key, ""), claim.seen.get(key, ""))
-    return seen
-
-
-def _written_by(reason: Mapping[str, Any], holder: LeaseHolder) -> bool:
-    item = reason.get("Item") or {}
-    return bool(item.get("holder", {}).get("S") == holder.token)

@@ -18,9 +18,9 @@ from functions.containment.job import Job, prepare_job
 from functions.containment.observation import Observation, observe_host
 from functions.containment.verdict import judge, on_network
 from functions.context import MEMBER_CREDENTIALS, MemberCredentials
-from functions.incident.claim import Claim
-from functions.incident.model import AnyResult, Incident, PlannedCall, RestoredItem, State
-from functions.incident.store import Conclusion, Counter, LimitReachedError
+from functions.incident.errors import LimitReachedError
+from functions.incident.model import AnyResult, Claim, Conclusion, Incident, PlannedCall, RestoredItem, State
+from functions.incident.store import Counter
 from functions.intake.case import Case, assume
 from functions.intake.result import Outcome
 from functions.merge import take_latest

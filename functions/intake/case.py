@@ -15,9 +15,8 @@ from functions.aws import errors
 from functions.context import MemberCredentials
 from functions.finding.model import Finding, Target
 from functions.incident import manifest
-from functions.incident.claim import LeaseHolder
 from functions.incident.evidence import EvidenceFile
-from functions.incident.model import AnyResult
+from functions.incident.model import AnyResult, LeaseHolder
 from functions.organization.control import Facts
 from functions.organization.policy_in_force import PolicyInForce
 from functions.policy.model import Cap, Mode, Policy, Provisional

@@ -19,7 +19,7 @@ from functions.aws import errors
 from functions.aws.clients import Clients
 from functions.finding.model import Finding, Refusal, RefusalKind
 from functions.finding.parse import parse
-from functions.incident.claim import ClaimLostError
+from functions.incident.errors import ClaimLostError
 from functions.intake.case import Message
 from functions.intake.respond import Responder
 from functions.intake.result import EventResult, Outcome, RetryError, TargetResult, Unfinished, summed_up

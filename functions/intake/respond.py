@@ -8,14 +8,19 @@ role is assumed again under that one's id, if there is anything to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from functions import log
 from functions.context import INCIDENT
 from functions.finding.model import Finding, Target
-from functions.incident.claim import Claim, LeaseHolder, Next, next_move
+from functions.incident.claim import Next, next_move
+from functions.incident.claim_document import opened
+from functions.incident.errors import RecordError
 from functions.incident.ids import new_incident
+from functions.incident.model import Claim, LeaseHolder
 from functions.intake.attempt import AssumedRole
 from functions.intake.case import OWN_ACCOUNT, Case, Message, assume
 from functions.intake.result import BY_STATE, Outcome, RetryError, TargetResult
@@ -25,6 +30,7 @@ from functions.organization.directory import look_up
 from functions.organization.policy_in_force import PolicyInForce
 from functions.policy import decide
 from functions.policy.model import Mode, Provisional
+from functions.refusal import refuse
 from functions.services import Services
 
 _TRIES = 5
@@ -70,23 +76,33 @@ class Responder:
             if provisional.mode is Mode.OFF:
                 return TargetResult(target, Outcome.IGNORED, "; ".join(provisional.reasons))
         holder = LeaseHolder(self._services.runtime.token(), message.id)
-        opening = self._open(finding, target, provisional, holder)
-        if opening.facts.control != in_force.control:
-            in_force = self._services.refreshed(opening.facts.control)
-            ou = in_force.ou_of(target.account) or ou
-            provisional = self._decide(in_force, ou, finding, target, message)
-        case = Case(
-            services=self._services,
-            finding=finding,
-            target=target,
-            message=message,
-            holder=holder,
-            in_force=in_force,
-            ou=ou,
-            provisional=provisional,
-            facts=opening.facts,
-        )
-        return self._settle(case, opening)
+        with self._keeping_unreadable(target, holder, message):
+            opening = self._open(finding, target, provisional, holder)
+            if opening.facts.control != in_force.control:
+                in_force = self._services.refreshed(opening.facts.control)
+                ou = in_force.ou_of(target.account) or ou
+                provisional = self._decide(in_force, ou, finding, target, message)
+            case = Case(
+                services=self._services,
+                finding=finding,
+                target=target,
+                message=message,
+                holder=holder,
+                in_force=in_force,
+                ou=ou,
+                provisional=provisional,
+                facts=opening.facts,
+            )
+            return self._settle(case, opening)
+
+    @contextmanager
+    def _keeping_unreadable(self, target: Target, holder: LeaseHolder, message: Message) -> Iterator[None]:
+        """Keep the message in the queue where a record can't be read, and notify people when it first comes."""
+        try:
+            yield
+        except RecordError as error:
+            refuse(self._services, error, target=target, holder=holder, notify=message.receives == 1)
+            raise RetryError(str(error)) from error
 
     def _settle(self, case: Case, opening: Opening) -> TargetResult:
         """Take the claim as it stands and do what this delivery may do about it."""
@@ -106,7 +122,7 @@ class Responder:
         raise RetryError(f"{case.target.instance} is being worked on by others")
 
     def _move(self, case: Case, stood: Claim, assumed: AssumedRole) -> TargetResult | None:
-        """Make one move on a claim that stood before; None when somebody was faster."""
+        """Make one move on a claim that stood before; None when another attempt was faster."""
         target, finding, holder = case.target, case.finding, case.holder
         claims = self._services.claims
         move = next_move(stood, finding, holder, self._services.runtime.clock.now())
@@ -153,7 +169,7 @@ class Responder:
         return self._services.claims.open(case.target, incident, case.finding, case.provisional, case.holder)
 
     def _new_claim(self, case: Case, opening: Opening) -> Claim:
-        return Claim.opened(opening.incident, case.finding, case.provisional, case.holder)
+        return opened(opening.incident, case.finding, case.provisional, case.holder)
 
     def _decide(
         self, in_force: PolicyInForce, ou: str, finding: Finding, target: Target, message: Message

@@ -8,9 +8,7 @@ from typing import Any
 
 from functions import log
 from functions.containment.verdict import own_channel
-from functions.incident.claim import Claim
-from functions.incident.model import Incident, State
-from functions.incident.store import Conclusion
+from functions.incident.model import Claim, Conclusion, Incident, State
 from functions.intake.attempt import AssumedRole, Attempt, AttemptResult
 from functions.intake.case import Case
 from functions.intake.result import Outcome, RetryError, TargetResult

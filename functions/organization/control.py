@@ -15,6 +15,7 @@ from typing import Any
 from functions.aws.clients import AwsClient
 from functions.aws.retry import doubling, repeat
 from functions.finding.model import Target
+from functions.incident.claim_document import may_be_isolated
 from functions.incident.conflict import writing
 from functions.incident.items import (
     CONTROL_KEY,
@@ -27,7 +28,6 @@ from functions.incident.items import (
     to_item,
     usage_key,
 )
-from functions.incident.model import State
 from functions.policy.model import Usage
 from functions.runtime import Runtime
 
@@ -38,9 +38,6 @@ MADE = "made"
 FOUND_VALID = timedelta(hours=1)
 """How long what Organizations said of one account counts. Long enough that a burst of findings from a new account asks
 once; short enough that an account which moved or left meanwhile is not treated by its old OU for long."""
-
-_NOT_ISOLATED = frozenset({State.OBSERVED, State.AWAITING_APPROVAL, State.RELEASED, State.CLOSED})
-"""States of an incident whose host has no quarantine group on, unless an attempt is working on it."""
 
 _KEYS_A_CALL = 100
 """Keys that BatchGetItem takes (DynamoDB's API reference)."""
@@ -169,7 +166,7 @@ class HubRecords:
         found: set[Target] = set()
         for at in range(0, len(keys), _KEYS_A_CALL):
             for key, claim in self._read(keys[at : at + _KEYS_A_CALL]).items():
-                if claim.get("token") is not None or claim.get("state") not in _NOT_ISOLATED:
+                if may_be_isolated(claim):
                     found.add(by_key[key])
         return found
 

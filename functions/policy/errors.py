@@ -2,8 +2,7 @@
 """Errors of policy at run time.
 
 PolicyError
-├── BundleError   a bundle that can't be trusted or understood: record and notify, never act
-└── RecordError   a stored decision that can't be read back
+└── BundleError   a bundle that can't be trusted or understood: record and notify, never act
 """
 
 from __future__ import annotations
@@ -15,7 +14,3 @@ class PolicyError(Exception):
 
 class BundleError(PolicyError):
     """The bundle is not one that this version can act by."""
-
-
-class RecordError(PolicyError):
-    """A stored provisional decision lacks a value or has an unknown one."""

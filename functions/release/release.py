@@ -18,12 +18,22 @@ from functions.containment.baseline import section_of
 from functions.containment.errors import item_of
 from functions.containment.observation import GONE_STATES
 from functions.context import INCIDENT, MEMBER_CREDENTIALS
-from functions.incident.claim import Claim, LeaseHolder
-from functions.incident.model import AnyResult, Incident, RestoredItem, State, StepOutcome, StepResult
-from functions.incident.store import Conclusion
+from functions.incident.errors import RecordError
+from functions.incident.model import (
+    AnyResult,
+    Claim,
+    Conclusion,
+    Incident,
+    LeaseHolder,
+    RestoredItem,
+    State,
+    StepOutcome,
+    StepResult,
+)
 from functions.notify import place
 from functions.organization.control import ControlError
 from functions.policy.model import Decision, Mode
+from functions.refusal import refuse
 from functions.services import Services
 from functions.steps.host import Host, describe
 from functions.steps.registry import release_actions, released_in_order
@@ -34,7 +44,10 @@ _GONE = RestoredItem("release", "the host", restored=True, reason="no longer exi
 
 
 class ReleaseError(Exception):
-    """The incident can't be released now; the text says why, nothing was changed by this call."""
+    """The incident can't be released now; the text says why.
+
+    Nothing was changed by this call, unless the text says that the host was put back and it could not be recorded.
+    """
 
 
 def release(services: Services, incident: str, *, by: str) -> Incident:
@@ -49,13 +62,31 @@ def release(services: Services, incident: str, *, by: str) -> Incident:
 
 def _release(services: Services, incident: str, by: str) -> Incident:
     INCIDENT.set(incident)
-    record = services.store.load(incident)
+    try:
+        record = services.store.load(incident)
+    except RecordError as error:
+        refuse(services, error, target=None, holder=_holder(services, by), notify=True)
+        raise ReleaseError(f"{incident} can't be released: {error}") from error
     if record is None:
         raise ReleaseError(f"there is no incident {incident}")
     # One that was closed, because its host was found gone, may still use a shared role or user.
     if record.state is State.RELEASED or not record.baseline:
         raise ReleaseError(f"{incident} is {record.state.value}: there is nothing to release")
-    holder = LeaseHolder(services.runtime.token(), f"release by {by}")
+    holder = _holder(services, by)
+    try:
+        return _released(services, record, holder, by)
+    except RecordError as error:
+        refuse(services, error, target=record.target, holder=holder, notify=True)
+        raise ReleaseError(f"{incident} can't be released: {error}") from error
+
+
+def _holder(services: Services, by: str) -> LeaseHolder:
+    return LeaseHolder(services.runtime.token(), f"release by {by}")
+
+
+def _released(services: Services, record: Incident, holder: LeaseHolder, by: str) -> Incident:
+    """Take the lease and put the host back. Raises ReleaseError and RecordError."""
+    incident = record.id
     claim = services.claims.lease(record.target, incident, holder)
     if claim is None:
         raise ReleaseError(f"{incident} is being worked on, or the host is in another incident now")
@@ -77,7 +108,13 @@ def _release(services: Services, incident: str, by: str) -> Incident:
         f"{state.value}: {record.target.instance} in {record.target.account}",
         {"What": reason, **place(record.target), "Incident": incident},
     )
-    _conclude(services, record, holder, claim, _conclusion(record, state, reason, items, services.runtime.clock.now()))
+    try:
+        _conclude(
+            services, record, holder, claim, _conclusion(record, state, reason, items, services.runtime.clock.now())
+        )
+    except RecordError as error:
+        refuse(services, error, target=record.target, holder=holder, notify=True)
+        raise ReleaseError(f"{reason}; {incident} could not be recorded as {state.value}: {error}") from error
     return services.store.load(incident) or record
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from functions import names
+from functions.incident.errors import RecordError
 from functions.incident.model import Incident
 from functions.incident.store import Store
 from functions.runtime import Runtime
@@ -29,10 +30,14 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of a finding: every log line of its message, and the incidents that the lines name."""
+    """What became of a finding: every log line of its message, and the incidents that the lines name.
+
+    ``refused``: a sentence for each of them that can't be read.
+    """
 
     lines: tuple[Line, ...]
     incidents: tuple[Incident, ...]
+    refused: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -68,8 +73,7 @@ class LabIntake:
         while True:
             for lines in self._messages():
                 if any(line.get("finding") == finding for line in lines):
-                    incidents = {line["incident"] for line in lines if line["kind"] == "target" and "incident" in line}
-                    return Followed(tuple(lines), tuple(self._load(sorted(incidents))))
+                    return self._followed(lines)
             if time.monotonic() > until:
                 raise LabError(f"the intake has not done with the finding within {seconds:g} seconds{self._last()}")
             time.sleep(_POLL_SECONDS)
@@ -78,11 +82,18 @@ class LabIntake:
         lines = self._lines()[self._before :]
         return f"; the last that it logged: {lines[-1].get('reason') or lines[-1]['kind']}" if lines else ""
 
-    def _load(self, incidents: list[str]) -> Iterator[Incident]:
-        for each in incidents:
-            record = self._store.load(each)
+    def _followed(self, lines: Sequence[Line]) -> Followed:
+        incidents = {line["incident"] for line in lines if line["kind"] == "target" and "incident" in line}
+        records, refused = [], []
+        for each in sorted(incidents):
+            try:
+                record = self._store.load(each)
+            except RecordError as error:
+                refused.append(str(error))
+                continue
             if record is not None:
-                yield record
+                records.append(record)
+        return Followed(tuple(lines), tuple(records), tuple(refused))
 
     def _messages(self) -> Iterator[list[Line]]:
         """Yield the lines of each message since the beginning; lines before its end belong to it."""

@@ -151,8 +151,13 @@ class Leaving:
             found = incidents(self.hub)
         except NotThereError:
             return  # a deployment that never got as far as its table
-        self.unanswered = [line for line in found if line.is_open and not line.to_release]
-        still = [line for line in found if line.to_release]
+        self.unanswered = [line for line in found.lines if line.is_open and not line.to_release]
+        still = [line for line in found.lines if line.to_release]
+        if found.refused:
+            raise RefusedError(
+                f"{found.refused[0].reason}. What that incident changed is not known: release it first with the "
+                "version that recorded it, or give --despite-open-incidents."
+            )
         if still:
             raise RefusedError(_about(still))
 

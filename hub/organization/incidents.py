@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from functions.incident.documents import HEADLINE, read_headline
+from functions.incident.errors import RecordError
 from functions.incident.items import from_item
-from functions.incident.model import State
+from functions.incident.model import Headline, State
+from functions.incident.schema import incident_of
 from hub.organization.hub_account import HubAccount, reaching
 
 _NOTHING_TO_DO = frozenset({State.OBSERVED, State.RELEASED, State.CLOSED})
 _PUT_BACK = frozenset({State.RELEASED, State.CLOSED})
 _BASELINE = "baseline#"
-_SHOWN = ("pk", "sk", "state", "target", "mode", "rule", "reason", "opened_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,23 @@ class Line:
         return {**asdict(self), "open": self.is_open}
 
 
-def incidents(hub: HubAccount) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class RefusedIncident:
+    """An incident whose head can't be read, and the sentence that says why."""
+
+    incident: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentList:
+    """Every incident of a deployment. ``refused``: those that a newer version recorded, or that are broken."""
+
+    lines: tuple[Line, ...]
+    refused: tuple[RefusedIncident, ...] = ()
+
+
+def incidents(hub: HubAccount) -> IncidentList:
     """Read every incident, oldest first."""
     heads: list[dict[str, Any]] = []
     touched: set[str] = set()
@@ -62,8 +80,8 @@ def incidents(hub: HubAccount) -> list[Line]:
         for page in pages.paginate(
             TableName=hub.table,
             FilterExpression="sk = :head OR begins_with(sk, :baseline)",
-            ProjectionExpression=", ".join(f"#{name}" for name in _SHOWN),
-            ExpressionAttributeNames={f"#{name}": name for name in _SHOWN},
+            ProjectionExpression=", ".join(f"#{name}" for name in HEADLINE),
+            ExpressionAttributeNames={f"#{name}": name for name in HEADLINE},
             ExpressionAttributeValues={":head": {"S": "head"}, ":baseline": {"S": _BASELINE}},
             ConsistentRead=True,
         ):
@@ -72,21 +90,28 @@ def incidents(hub: HubAccount) -> list[Line]:
                     heads.append(item)
                 else:
                     touched.add(item["pk"])
-    found = [_line(head, touched=head["pk"] in touched) for head in heads]
-    return sorted(found, key=lambda line: (line.since, line.incident))
+    lines, refused = [], []
+    for head in heads:
+        try:
+            lines.append(_line(read_headline(head), touched=head["pk"] in touched))
+        except RecordError as error:
+            refused.append(RefusedIncident(incident_of(head) or "", str(error)))
+    return IncidentList(
+        tuple(sorted(lines, key=lambda line: (line.since, line.incident))),
+        tuple(sorted(refused, key=lambda each: each.incident)),
+    )
 
 
-def _line(head: dict[str, Any], *, touched: bool) -> Line:
-    target = head["target"]
+def _line(head: Headline, *, touched: bool) -> Line:
     return Line(
-        incident=head["pk"].removeprefix("incident#"),
-        state=str(head["state"]),
-        account=target["account"],
-        region=target["region"],
-        instance=target["instance"],
-        mode=head["mode"],
-        rule=head["rule"],
-        reason=head["reason"],
-        since=head["opened_at"],
+        incident=head.incident,
+        state=head.state,
+        account=head.target.account,
+        region=head.target.region,
+        instance=head.target.instance,
+        mode=head.mode,
+        rule=head.rule,
+        reason=head.reason,
+        since=head.opened_at,
         touched=touched,
     )

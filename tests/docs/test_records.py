@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from functions.incident.items import CONTROL_KEY, from_item, to_item
+from functions.incident.schema import SCHEMAS
 from hub.simulation.deployment import RELEASED_BY
 from hub.simulation.run import SimulationRequest, SimulationResult, run
 from hub.simulation.world_file import parse_world
@@ -19,6 +21,7 @@ from tests.docs.pages import fenced, section, table, text, words
 from tests.end_to_end.hosts import bundle as shipped
 from tests.end_to_end.hosts import event, host, world
 from tests.finding.findings import asff
+from tests.incident.examples import stored
 from tests.scenario import ACCOUNT, INSTANCE, REGION, Scenario, instance, open_scenario
 
 RECORDS = "docs/reference/records.md"
@@ -81,9 +84,49 @@ def test_a_claim_has_what_is_described(written: Written) -> None:
 def test_an_incident_has_what_is_described(written: Written, sort: str) -> None:
     told = words(table(RECORDS, "`sk`")[sort])
     kept = attributes(written, sort.partition("#")[0], "incident#")
-    assert kept - told == set()
+    assert kept - told == {"schema"}, "which every item has"
     # An error is there where a step failed.
     assert told - kept <= {"error", "cancelled"}
+
+
+def test_a_shared_resource_has_what_is_described() -> None:
+    assert set(table(RECORDS, "attribute of a shared resource")) == set(stored("shared-resource")) - KEYS
+
+
+def fields(*paths: str) -> set[str]:
+    """Return the fields of a JSON attribute in the stored examples: document, attribute, and what is inside."""
+    document, *inner = paths
+    value = stored(document)
+    for name in ["", *inner]:
+        value = value[name] if name else value
+        value = json.loads(value) if isinstance(value, str) else value
+        value = value[0] if isinstance(value, list) else value
+    return set(value)
+
+
+JSON_ATTRIBUTES = {
+    "`unseen` of a claim, each entry": ("unseen",),
+    "`provisional` in it": ("unseen", "provisional"),
+    "`candidates` in that": ("unseen", "provisional", "candidates"),
+    "`caps` in that": ("unseen", "provisional", "caps"),
+    "`plan` of a head": ("head", "plan"),
+    "`release` of a head": ("head", "release"),
+    "`items` of a step": ("step", "items"),
+    "`entries` of the timeline": ("timeline", "entries"),
+    "`kept` of a finding": ("finding", "kept"),
+}
+
+
+def test_the_fields_of_json_attributes_are_described() -> None:
+    rows = re.findall(r"^\| (`\w+`[^|]*) \| (?:an object|a list) \| (.+) \|$", text(RECORDS), re.MULTILINE)
+    assert {name: words(told) for name, told in rows} == {
+        name: fields(*paths) for name, paths in JSON_ATTRIBUTES.items()
+    }
+
+
+def test_the_version_that_is_written_is_told() -> None:
+    told = section(RECORDS, "Versions")
+    assert {f"This version writes {number} and reads {number}." in told for number in SCHEMAS.values()} == {True}
 
 
 def test_every_item_is_of_a_kind_that_is_described(written: Written) -> None:

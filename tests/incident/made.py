@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from functions.finding.model import Finding
-from functions.incident.claim import Claim, Claims, LeaseHolder, Unseen
+from functions.incident.claim import Claims
+from functions.incident.head import Heads
 from functions.incident.items import finding_key, from_item, stamp, to_item
-from functions.incident.model import State
+from functions.incident.model import Claim, LeaseHolder, State, Unseen
 from functions.incident.shared_resources import SharedResources
 from functions.incident.store import Store
 from functions.policy.model import Candidate, Cap, Decision, Mode, Provisional
@@ -84,6 +85,7 @@ class Table:
         self.name = scenario.deployment.settings.table
         self.claims = Claims(self.dynamodb, self.name, self.runtime, int(LEASE.total_seconds()))
         self.store = Store(self.dynamodb, self.name, self.runtime)
+        self.heads = Heads(self.dynamodb, self.name, self.runtime)
         self.shared_resources = SharedResources(self.dynamodb, self.name, self.runtime)
 
     def read(self, key: Mapping[str, str]) -> dict[str, Any] | None:

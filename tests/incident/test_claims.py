@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.finding.model import Finding
-from functions.incident.claim import Claim, LeaseHolder, Next, next_move, unseen_key
+from functions.incident.claim import Next, next_move
+from functions.incident.claim_document import opened, unseen_key
 from functions.incident.items import claim_key, finding_key, stamp
-from functions.incident.model import State
-from functions.incident.store import Conclusion
+from functions.incident.model import Claim, Conclusion, LeaseHolder, State
 from functions.policy.model import Mode
 from tests.incident.conftest import Tables
 from tests.incident.made import INCIDENT, LEASE, OURS, THEIRS, Table, decision, provisional
@@ -47,7 +47,7 @@ def test_the_first_opens_and_what_it_is_told_is_what_stands(table: Table) -> Non
     stood = stands(table)
     assert stood.lease_until is not None
     assert abs(stood.lease_until - (before + LEASE)) < timedelta(milliseconds=2)
-    told = Claim.opened(INCIDENT, finding(), provisional(), OURS)
+    told = opened(INCIDENT, finding(), provisional(), OURS)
     assert replace(stood, lease_until=None) == told
 
 
@@ -117,11 +117,11 @@ def test_two_at_once_one_lease(table: Table) -> None:
         target = replace(TARGET, instance=f"i-000000000000000{number}")
         attempts = [LeaseHolder(f"t{each}", f"m{each}") for each in range(6)]
         open_ = partial(table.claims.open, target, INCIDENT, finding(), provisional())
-        opened = table.runtime.pool.all([partial(open_, each) for each in attempts])
-        assert opened.count(None) == 1
-        winner = attempts[opened.index(None)]
-        assert {each.token for each in opened if each is not None} == {winner.token}
-        stood = next(each for each in opened if each is not None)
+        stands_ = table.runtime.pool.all([partial(open_, each) for each in attempts])
+        assert stands_.count(None) == 1
+        winner = attempts[stands_.index(None)]
+        assert {each.token for each in stands_ if each is not None} == {winner.token}
+        stood = next(each for each in stands_ if each is not None)
         table.clock.sleep(LEASE.total_seconds() + 1)
         take_ = partial(table.claims.take, target, stood, FURTHER, provisional())
         taken = table.runtime.pool.all([partial(take_, each) for each in attempts])
@@ -217,18 +217,18 @@ def test_reopen_begins_a_new_episode_that_remembers_the_release(table: Table) ->
     released = concluded(table, THEIRS, State.RELEASED)
     assert released.released_at is not None
     assert not released.after_release
-    opened = table.claims.reopen(TARGET, released, "inc-2", FURTHER, provisional(), OURS)
-    assert opened is not None
-    assert (opened.incident, opened.token, opened.state, opened.mode) == (
+    anew = table.claims.reopen(TARGET, released, "inc-2", FURTHER, provisional(), OURS)
+    assert anew is not None
+    assert (anew.incident, anew.token, anew.state, anew.mode) == (
         "inc-2",
         OURS.token,
         State.OBSERVED,
         Mode.OFF,
     )
-    assert opened.after_release
-    assert opened.released_at == released.released_at
-    assert opened.seen == {}
-    assert set(opened.unseen) == {unseen_key(FURTHER, provisional())}
+    assert anew.after_release
+    assert anew.released_at == released.released_at
+    assert anew.seen == {}
+    assert set(anew.unseen) == {unseen_key(FURTHER, provisional())}
     assert table.claims.reopen(TARGET, released, "inc-3", FURTHER, provisional(), THEIRS) is None
 
 

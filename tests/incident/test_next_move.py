@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from functions.finding.model import Dialect, Finding
 from functions.finding.parse import parse
-from functions.incident.claim import Claim, Next, next_move, unseen_key, waits
-from functions.incident.items import finding_key, stamp, to_item
-from functions.incident.model import State
+from functions.incident.claim import Next, next_move, waits
+from functions.incident.claim_document import unseen_key
+from functions.incident.items import finding_key, stamp
+from functions.incident.model import Claim, State
 from functions.policy.model import Mode
 from tests.finding import findings
 from tests.incident.made import LEASE, OURS, claim, held, provisional, seen, unseen
@@ -166,18 +167,3 @@ def test_always_something_and_never_two_workers(stood: Claim, found: Finding) ->
         assert waits(stood, found) or (known is not None and stamp(found.updated_at) <= known)
     if move in {Next.PAST, Next.REOPEN}:
         assert stood.state in {State.RELEASED, State.RELEASING}
-
-
-def test_an_entry_that_can_not_be_read_is_left_out_and_the_rest_stays() -> None:
-    text = unseen(FOUND).dump()
-    item = to_item(
-        {
-            "incident": "inc-1",
-            "state": "observed",
-            "mode": "off",
-            "unseen": {"good": text, "of another version": "{}", "torn": text[:-2]},
-            "seen": {},
-            "arrivals": 3,
-        }
-    )
-    assert set(Claim.from_item(item).unseen) == {"good"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from functions.incident.items import shared_resource_key, to_item, update_of
 from functions.incident.shared_resources import RESTORE_TIME, ResourceBusyError, SharedResources, SharedUse
 from tests.incident.conftest import Tables
 from tests.incident.made import Table
@@ -115,6 +116,24 @@ def test_a_later_holder_adds_what_the_first_did_not_know(table: Table) -> None:
     acquire(on, A, keys={"AKIAEXAMPLE1": "Active"}, member=False)
     second = acquire(on, B, keys={"AKIAEXAMPLE1": "Inactive", "AKIAEXAMPLE2": "Active"}, member=True)
     assert second.original == {"keys": {"AKIAEXAMPLE1": "Active", "AKIAEXAMPLE2": "Active"}, "member": False}
+
+
+def test_a_newer_record_makes_the_resource_busy_and_is_left(table: Table) -> None:
+    on = table.shared_resources
+    acquire(on, A)
+    key = shared_resource_key(ACCOUNT, ROLE)
+    table.dynamodb.update_item(TableName=table.name, Key=to_item(key), **update_of({"schema": 2}))
+    before = table.read(key)
+    sentence = "the record of role web in account 444455556666 was written by a newer version of Cordon"
+    for call in (
+        partial(acquire, on, B),
+        partial(on.release, ACCOUNT, ROLE, A),
+        partial(on.extend_restore, ACCOUNT, ROLE, A),
+        partial(on.finish_restore, ACCOUNT, ROLE, A),
+    ):
+        with pytest.raises(ResourceBusyError, match=sentence):
+            call()
+    assert table.read(key) == before
 
 
 @pytest.mark.parametrize("what", ["timeout-after", "timeout-before"])

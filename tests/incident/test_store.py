@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,12 +12,22 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.incident.claim import Claim, ClaimLostError, LeaseHolder
+from functions.incident import claim_document
 from functions.incident.conflict import ATTEMPTS
+from functions.incident.errors import ClaimLostError, LimitReachedError, NewerSchemaError
 from functions.incident.evidence import EvidenceFile
-from functions.incident.items import claim_key, finding_key, incident_key, stamp, usage_key
-from functions.incident.model import ItemOutcome, PlannedCall, RestoredItem, State, StepOutcome
-from functions.incident.store import Conclusion, Counter, LimitReachedError
+from functions.incident.items import claim_key, finding_key, incident_key, stamp, to_item, update_of, usage_key
+from functions.incident.model import (
+    Claim,
+    Conclusion,
+    ItemOutcome,
+    LeaseHolder,
+    PlannedCall,
+    RestoredItem,
+    State,
+    StepOutcome,
+)
+from functions.incident.store import Counter
 from functions.policy.model import Mode
 from hub.simulation.faults import parse_fault
 from tests.incident.conftest import Tables
@@ -51,7 +63,7 @@ def conclude(table: Table, claim: Claim, by: LeaseHolder = OURS, **changes: obje
 
 def opened(table: Table) -> Claim:
     assert table.open(OURS) is None
-    return Claim.opened(INCIDENT, finding(), provisional(), OURS)
+    return claim_document.opened(INCIDENT, finding(), provisional(), OURS)
 
 
 def test_a_baseline_is_written_once(table: Table) -> None:
@@ -289,6 +301,108 @@ def test_everything_that_is_written_is_read_back(table: Table) -> None:
     assert loaded.release == release
 
 
+def make_newer(table: Table, key: Mapping[str, str]) -> dict[str, Any]:
+    """Give an item the schema of a newer version, and return it."""
+    table.dynamodb.update_item(
+        TableName=table.name,
+        Key=to_item(key),
+        **update_of({"schema": 2, "new": "of that version"}),
+    )
+    item = table.read(key)
+    assert item is not None
+    return item
+
+
+STEPS = (step_result("isolate", StepOutcome.DONE),)
+WRITES: dict[str, tuple[Mapping[str, str], Callable[[Table, Claim], object]]] = {
+    "a finding": (
+        incident_key(INCIDENT, f"finding#{finding_key(finding().id)}"),
+        lambda table, _: table.store.add_finding(INCIDENT, finding(), message="m", raw=RAW),
+    ),
+    "the head, at the beginning": (
+        incident_key(INCIDENT, "head"),
+        lambda table, _: begin(table, sections={"protect": {}}),
+    ),
+    "a section": (incident_key(INCIDENT, "baseline#isolate"), lambda table, _: begin(table, THEIRS)),
+    "a section, late": (
+        incident_key(INCIDENT, "baseline#isolate"),
+        lambda table, _: table.store.write_section(INCIDENT, "isolate", SECTION, holder=THEIRS),
+    ),
+    "the head, at the end": (incident_key(INCIDENT, "head"), lambda table, claim: conclude(table, claim, steps=STEPS)),
+    "a step": (incident_key(INCIDENT, "step#isolate"), lambda table, claim: conclude(table, claim, steps=STEPS)),
+    "the claim, at the end": (claim_key(TARGET), conclude),
+    "the head, at a release": (
+        incident_key(INCIDENT, "head"),
+        lambda table, _: table.heads.begin_release(INCIDENT, TARGET, OURS),
+    ),
+    "the claim, at a release": (
+        claim_key(TARGET),
+        lambda table, _: table.heads.begin_release(INCIDENT, TARGET, OURS),
+    ),
+    "the claim, a further finding": (
+        claim_key(TARGET),
+        lambda table, claim: table.claims.append(TARGET, claim, finding(id="b"), provisional()),
+    ),
+    "the claim, its lease": (claim_key(TARGET), lambda table, _: table.claims.lease(TARGET, INCIDENT, OURS)),
+    "the claim, its lease for a finding": (
+        claim_key(TARGET),
+        lambda table, claim: table.claims.take(TARGET, claim, finding(), provisional(), OURS),
+    ),
+    "the claim, a new episode": (
+        claim_key(TARGET),
+        lambda table, claim: table.claims.reopen(TARGET, claim, "inc-2", finding(), provisional(), OURS),
+    ),
+    "the claim, a first incident": (claim_key(TARGET), lambda table, _: table.open(THEIRS)),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_nothing_that_a_newer_version_wrote_is_overwritten(table: Table, write: str) -> None:
+    """Not even by a process that read it before that version wrote it."""
+    claim = opened(table)
+    table.store.add_finding(INCIDENT, finding(), message="m", raw=RAW)
+    begin(table)
+    left = conclude(table, claim, unfinished=True, steps=STEPS)
+    assert left is None
+    assert table.claims.lease(TARGET, INCIDENT, OURS) is not None
+    key, call = WRITES[write]
+    before = make_newer(table, key)
+    with pytest.raises(NewerSchemaError):
+        call(table, replace(claim, arrivals=1))
+    assert table.read(key) == before
+
+
+def test_a_mark_on_a_newer_head_is_refused(table: Table) -> None:
+    table.heads.note_opened(INCIDENT, TARGET)
+    key = incident_key(INCIDENT, "head")
+    before = make_newer(table, key)
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        table.heads.note_opened(INCIDENT, TARGET)
+    assert table.read(key) == before
+
+
+def test_a_lease_is_given_up_by_its_holder_alone_and_nothing_else_is_changed(table: Table) -> None:
+    opened(table)
+    table.claims.give_up(TARGET, THEIRS)
+    before = table.read(claim_key(TARGET))
+    assert before is not None
+    assert before["token"] == OURS.token
+    table.claims.give_up(TARGET, OURS)
+    left = {name: value for name, value in before.items() if name not in claim_document.LEASE}
+    assert table.read(claim_key(TARGET)) == left
+    table.claims.give_up(TARGET, OURS)
+
+
+def test_a_newer_cancelled_section_is_not_replaced(table: Table) -> None:
+    begin(table)
+    table.store.cancel_containment(INCIDENT, OURS, sections=["isolate"], counters=[])
+    key = incident_key(INCIDENT, "baseline#isolate")
+    before = make_newer(table, key)
+    with pytest.raises(NewerSchemaError):
+        begin(table, THEIRS)
+    assert table.read(key) == before
+
+
 def test_a_record_of_many_pages_is_read_whole(table: Table) -> None:
     long = "x" * 100_000
     for number in range(15):
@@ -316,7 +430,7 @@ def test_hundreds_of_unseen_findings_are_concluded_within_dynamodbs_limits(
     versions = {
         key: type(each)(provisional(finding_id=key), each.types, each.updated_at) for key, each in unseen.items()
     }
-    many = Claim(**{name: getattr(claim, name) for name in Claim.__slots__ if name != "unseen"}, unseen=versions)
+    many = replace(claim, unseen=versions)
     assert conclude(table, many) is None
     assert lengths
     assert max(lengths) < 4096

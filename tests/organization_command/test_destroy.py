@@ -27,12 +27,13 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deletion, "_PAUSE_SECONDS", 0)
 
 
-def head(incident: str, state: str) -> dict[str, Any]:
+def head(incident: str, state: str, schema: int = 1) -> dict[str, Any]:
     target = {"partition": "aws", "account": "444455556666", "region": HOME, "instance": "i-0a1b2c3d4e5f60718"}
     return to_item(
         {
             "pk": f"incident#{incident}",
             "sk": "head",
+            "schema": schema,
             "state": state,
             "target": target,
             "mode": "enforce",
@@ -153,6 +154,26 @@ def test_what_can_be_released_keeps_the_deployment(config: Path, aws: Answering,
         f"Error: 1 incident has something to put back: inc-9 ({state}, i-0a1b2c3d4e5f60718). Without this deployment "
         "their hosts can be released only by hand: release them first (cordon release), or give "
         "--despite-open-incidents.\n"
+    )
+
+
+@pytest.mark.parametrize("despite", [False, True])
+def test_an_incident_of_a_newer_version_keeps_the_deployment(config: Path, aws: Answering, despite: bool) -> None:
+    aws.is_of(HUB)
+    enabled(aws)
+    if despite:
+        switched(aws, "off")
+        everything_goes(aws)
+        assert destroy(config, "--yes", "--despite-open-incidents").exit_code == 0
+        return
+    aws.says("dynamodb", "scan", {"Items": [head("inc-9", "contained", schema=2), head("inc-1", "observed")]})
+    result = destroy(config, "--yes")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: the head of inc-9 was written by a newer version of Cordon (schema 2, this one reads 1): deploy that "
+        "version again. What that incident changed is not known: release it first with the version that recorded it, "
+        "or give --despite-open-incidents.\n"
     )
 
 

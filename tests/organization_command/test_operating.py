@@ -304,6 +304,30 @@ def test_incidents_are_listed(hub_account: Path) -> None:
     assert len(told.stdout.splitlines()) == 4
 
 
+def test_an_incident_of_a_newer_version_is_named_and_the_others_are_listed(hub_account: Path) -> None:
+    opened("inc-1", "i-0a1b2c3d4e5f60718", "contained")
+    opened("inc-2", "i-0a1b2c3d4e5f60719", "contained")
+    boto3.client("dynamodb", region_name=HOME).update_item(
+        TableName=names.table("cordon"),
+        Key=to_item({"pk": "incident#inc-2", "sk": "head"}),
+        UpdateExpression="SET #schema = :two REMOVE #target",
+        ExpressionAttributeNames={"#schema": "schema", "#target": "target"},
+        ExpressionAttributeValues={":two": {"N": "2"}},
+    )
+    sentence = (
+        "the head of inc-2 was written by a newer version of Cordon (schema 2, this one reads 1): "
+        "deploy that version again"
+    )
+    document = document_of(cordon("incidents", "--config", hub_account, "--json"))
+    told = cordon("incidents", "--config", hub_account)
+
+    assert [each["incident"] for each in document["incidents"]] == ["inc-1"]
+    assert document["refused"] == [{"incident": "inc-2", "reason": sentence}]
+    assert told.exit_code == 0
+    assert told.stderr == f"warning: {sentence}\n"
+    assert told.stdout.splitlines()[-1] == "1 incident, 1 open, 1 that can't be read"
+
+
 def answers(aws: Answering, document: dict[str, Any], **more: str) -> None:
     data = json.dumps(document).encode()
     asked = {"FunctionName": "cordon-release", "Payload": json.dumps({"incident": INCIDENT, "by": "alice"}).encode()}

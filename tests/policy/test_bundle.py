@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.policy.bundle import Bundle, BundleError, canonical, node_hash
-from functions.policy.errors import PolicyError, RecordError
+from functions.policy.errors import PolicyError
 from functions.policy.model import Mode
-from functions.policy.stored import provisional_from_json
 from tests.policy.made import ACCOUNT
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "small" / "bundle.json").read_text(encoding="utf-8"))
@@ -107,9 +106,3 @@ def test_refused_with_a_sentence(data: bytes, sentence: str) -> None:
 def test_nothing_else_is_raised(data: bytes) -> None:
     with pytest.raises(PolicyError):
         Bundle.loads(data)
-
-
-@pytest.mark.parametrize("data", [{}, {"finding_id": "f", "mode": "maybe"}])
-def test_a_record_that_is_broken(data: dict[str, Any]) -> None:
-    with pytest.raises(RecordError):
-        provisional_from_json(data)

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.finding.model import Direction, Finding, Label, Severity, Target, Workflow
+from functions.incident.claim_document import read_unseen, unseen_text
+from functions.incident.model import Unseen
 from functions.policy.decide import final, provisional, strictest
 from functions.policy.model import Decision, InstanceFacts, Limits, Mode, Policy, Provisional, Usage
-from functions.policy.stored import provisional_from_json, provisional_to_json
 from tests.policy.made import ACCOUNT, FACTS, INSTANCE, NOW, SSH, TARGET, TOR, exception, finding, policy, rule
 
 OFF, OBSERVE, APPROVE, ENFORCE = Mode
@@ -381,7 +382,7 @@ def test_never_raises_never_above(
     released: datetime | None,
 ) -> None:
     early = first(found, law, **around)
-    stored = provisional_from_json(provisional_to_json(early))
+    stored = read_unseen(unseen_text(Unseen(early, (), ""))).provisional
     assert stored == early
     late = final(stored, TARGET, law, facts, usage, NOW, released_at=released)
     own = {each.id: each.mode for each in law.rules}

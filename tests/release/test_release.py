@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.incident.claim import LeaseHolder
-from functions.incident.model import RestoredItem, State
+from functions.incident.model import LeaseHolder, RestoredItem, State
 from functions.intake.result import Outcome
 from functions.policy.model import Mode
 from functions.release.release import WITHHELD, ReleaseError

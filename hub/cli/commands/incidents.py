@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _HELP = f"""List the incidents of a deployment, the oldest first.
 Needs permission to read the table in the hub account. It reads the whole table, which takes minutes after a year with
 thousands of accounts. An incident is open if a person has something to do: every one that is not observed, released or
 closed.
+A warning names an incident that this version can't read, because a newer version recorded it. The list leaves it out.
 {EXIT_CODES}"""
 
 
@@ -38,15 +40,21 @@ def incidents(*, only_open: bool, directory: Path, as_json: bool) -> int:
         from hub.organization import incidents as listed  # noqa: PLC0415  # imports botocore
         from hub.organization.hub_account import HubAccount  # noqa: PLC0415
 
-        lines = listed.incidents(HubAccount.enter(settings))
+        found = listed.incidents(HubAccount.enter(settings))
+        lines = found.lines
         shown = [line for line in lines if line.is_open or not only_open]
+        for refused in found.refused:
+            click.echo(printable(f"warning: {refused.reason}"), err=True)
         if as_json:
-            click.echo(json.dumps({"schema": 1, "incidents": [line.to_json() for line in shown]}, indent=2))
+            refusals = [asdict(each) for each in found.refused]
+            document = {"schema": 1, "incidents": [line.to_json() for line in shown], "refused": refusals}
+            click.echo(json.dumps(document, indent=2))
             return 0
         for each in _lines(shown):
             click.echo(each)
         number = sum(line.is_open for line in lines)
-        click.echo(f"{len(lines)} incident{'' if len(lines) == 1 else 's'}, {number} open")
+        unread = f", {len(found.refused)} that can't be read" if found.refused else ""
+        click.echo(f"{len(lines)} incident{'' if len(lines) == 1 else 's'}, {number} open{unread}")
         return 0
 
     return with_settings(directory, work, as_json=as_json)

@@ -208,6 +208,7 @@ def document(followed: Followed) -> dict[str, Any]:
             }
             for each in followed.incidents
         ],
+        "refused": list(followed.refused),
     }
 
 
@@ -220,4 +221,5 @@ def _tell(followed: Followed) -> None:
         ]
         if each.residual_risk:
             lines.append(f"    residual risk: {', '.join(each.residual_risk)}")
+    lines += [f"  {sentence}" for sentence in followed.refused]
     click.echo(printable("\n".join(lines), keep="\n"))
