@@ -100,7 +100,7 @@ def test_a_slow_list_of_target_groups_holds_nobody_up(
 ) -> None:
     swapped = Moment()
     in_time: list[bool] = []
-    every_group = targets._every_group  # noqa: SLF001 - what it asks of ELB takes long here
+    every_group = targets._every_group
 
     def slow(who: Any) -> Any:
         in_time.append(swapped.wait(10))
