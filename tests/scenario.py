@@ -52,7 +52,7 @@ def instance(name: str = INSTANCE, **fields: Any) -> Instance:
 def runtime(seed: int = 0) -> Runtime:
     """Return a runtime in virtual time, for what needs no simulation."""
     time = VirtualTime()
-    return Runtime(SimulatedClock(NOW, time), VirtualPool(time), Random(seed))  # noqa: S311 — it keeps no secret
+    return Runtime(SimulatedClock(NOW, time), VirtualPool(time), Random(seed))
 
 
 def event(finding: object, index: int = 0) -> SourceEvent:
@@ -67,7 +67,7 @@ def _loader() -> Any:
 
 
 def _core(session: Any) -> Any:
-    return session._session  # noqa: SLF001 — boto3 hides the session of botocore that everything else wants
+    return session._session
 
 
 @dataclass
@@ -106,16 +106,16 @@ class Scenario:
     @property
     def clients(self) -> Clients:
         """The clients of the deployed processes."""
-        return self.deployment._clients  # noqa: SLF001 — what runs there is looked at, not used
+        return self.deployment._clients
 
     def control(self, values: Mapping[str, Any]) -> None:
         """Write attributes of the control record."""
-        self.deployment._write_control(values)  # noqa: SLF001 — as whoever operates it would
+        self.deployment._write_control(values)
 
     def inject_faults(self, *faults: str) -> None:
         """From now on meet these faults alone."""
-        transport: Any = self.simulation._transport  # noqa: SLF001 — a simulation's faults are given at its start
-        transport._faults = FaultPlan([parse_fault(text) for text in faults])  # noqa: SLF001 — as above
+        transport: Any = self.simulation._transport
+        transport._faults = FaultPlan([parse_fault(text) for text in faults])
 
     def services(self) -> Services:
         """Return a hub with clients of its own."""

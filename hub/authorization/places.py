@@ -18,7 +18,7 @@ Passed = Callable[[str], str | None]
 
 def place_of(partition: str, account: str, region: str, *, iam: Named, passed: Passed) -> CallPlace:
     """Return what is known in that place; IAM is asked by ``iam`` and ``passed``, since it may not be moto's."""
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models import ec2_backends
 
     known = _Ec2(ec2_backends[account][region])
     return CallPlace(
@@ -36,7 +36,7 @@ def place_of(partition: str, account: str, region: str, *, iam: Named, passed: P
 
 def tags_of(account: str, region: str) -> Tags:
     """Return a function that returns the tags of an EC2 resource there; for other services it knows none."""
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models import ec2_backends
 
     ec2: Any = ec2_backends[account][region]
 
@@ -48,7 +48,7 @@ def tags_of(account: str, region: str) -> Tags:
 
 def motos_iam(account: str, partition: str) -> tuple[Named, Passed]:
     """Return what ``place_of`` asks of IAM, answered by moto's own."""
-    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import iam_backends
 
     iam: Any = iam_backends[account][partition]
 
@@ -103,7 +103,7 @@ class _Ec2:
 def _arn(account: str, region: str, iam: Named, kind: str, name: str) -> str | None:
     if kind != "autoScalingGroup":
         return iam(kind, name)
-    from moto.autoscaling.models import autoscaling_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import autoscaling_backends
 
     group: Any = autoscaling_backends[account][region].autoscaling_groups.get(name)
     return str(group.arn) if group is not None else None

@@ -10,8 +10,8 @@ from hub.deployment.model import DeploymentSettings
 
 def member_template_of(settings: DeploymentSettings) -> dict[str, Any]:
     """Return the CloudFormation template, as plain data; takes a moment, since CDK makes it."""
-    from member_stacks.props import MemberProps  # noqa: PLC0415 - imports CDK
-    from member_stacks.template import member_template  # noqa: PLC0415
+    from member_stacks.props import MemberProps
+    from member_stacks.template import member_template
 
     props = MemberProps(
         qualifier=settings.qualifier,

@@ -68,8 +68,8 @@ def synthesise(config: Path, units: Units, to: Path) -> None:
 
 def main() -> None:
     """Synthesise for what standard input says."""
-    from hub.stacks.app import build, new_app  # noqa: PLC0415 - takes a second
-    from hub.stacks.bundle import build_bundle  # noqa: PLC0415
+    from hub.stacks.app import build, new_app
+    from hub.stacks.bundle import build_bundle
 
     config, to = Path(sys.argv[1]), Path(sys.argv[2])
     settings = settings_for(read_settings(config), Units(**json.load(sys.stdin)))

@@ -37,7 +37,7 @@ class Caller:
 
 def identify(home_region: str) -> Caller:
     """Ask AWS for the account of the environment's credentials; raise CredentialsError with a sentence on failure."""
-    from boto3.session import Session  # noqa: PLC0415  # takes its time
+    from boto3.session import Session
 
     try:
         session = Session(region_name=home_region)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +78,6 @@ def _write(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.new")
     try:
         new.write_text(text, encoding="utf-8")
-        os.replace(new, path)  # noqa: PTH105
+        new.replace(path)
     except OSError as error:
         raise OrganizationError(f"{path} can't be written: {error.strerror}") from error

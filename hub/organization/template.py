@@ -25,7 +25,7 @@ def template(settings: DeploymentSettings, *, drill: bool) -> Mapping[str, Any]:
     if node is None or find_spec("aws_cdk") is None:
         raise NotThereError("the CDK is not installed: make setup-deploy adds it, with the Node.js it runs on")
     os.environ.setdefault("JSII_NODE", node)  # by which the CDK's library finds the one beside this Python
-    from member_stacks.drill import drill_template  # noqa: PLC0415  # the CDK takes seconds to import
+    from member_stacks.drill import drill_template
 
     if drill:
         return drill_template(settings.qualifier)

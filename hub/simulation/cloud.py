@@ -41,9 +41,9 @@ class Cloud:
 
     def open(self) -> None:
         """Empty moto, correct it, and put the simulated clock under the SDK's back-off."""
-        from moto.moto_api._internal import mock_random  # noqa: PLC0415 - importing moto is slow
+        from moto.moto_api._internal import mock_random
 
-        from hub.simulation.corrections import correct  # noqa: PLC0415
+        from hub.simulation.corrections import correct
 
         _check_moto()
 
@@ -63,7 +63,7 @@ class Cloud:
 
     def close(self) -> None:
         """Put everything back and empty moto again."""
-        from moto.moto_api._internal import mock_random  # noqa: PLC0415 - importing moto is slow
+        from moto.moto_api._internal import mock_random
 
         self._patches.undo()
         self._surroundings.undo()
@@ -81,7 +81,7 @@ class Cloud:
 
 
 def _check_moto() -> None:
-    from moto import __version__ as found  # noqa: PLC0415 - importing moto is slow
+    from moto import __version__ as found
 
     if found != MOTO:
         raise SimulationError(f"the simulation needs moto {MOTO}, and moto {found} is installed: run make setup")
@@ -93,10 +93,10 @@ def _refuse(*_: Any, **__: Any) -> Iterator[Any]:
 
 def _forget() -> None:
     """Drop every backend. moto's own reset builds each one anew first, which costs half a second."""
-    from moto.core.base_backend import BackendDict  # noqa: PLC0415 - importing moto is slow
-    from moto.core.model_instances import reset_model_data  # noqa: PLC0415
-    from moto.organizations.models import organizations_backends  # noqa: PLC0415
-    from moto.s3.models import s3_backends  # noqa: PLC0415
+    from moto.core.base_backend import BackendDict
+    from moto.core.model_instances import reset_model_data
+    from moto.organizations.models import organizations_backends
+    from moto.s3.models import s3_backends
 
     for _, _, storage in list(s3_backends.iter_backends()):
         # Closes the files that hold the objects.

@@ -44,7 +44,7 @@ class Deployment:
         self.settings = Settings.from_env(simulation.environ)
         self._results: dict[str, EventResult | Unfinished] = {}
         self._processes: list[Intake] = []
-        self._clients = Clients(simulation.session._session, self.settings.home_region)  # noqa: SLF001
+        self._clients = Clients(simulation.session._session, self.settings.home_region)
         with simulation.unrecorded():
             publish(self._clients.hub("s3"), self._clients.hub("dynamodb"), self.settings, bundle)
             self._publish_directory()

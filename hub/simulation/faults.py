@@ -63,7 +63,7 @@ def parse_fault(text: str) -> Fault:
 
 
 def _check_operation(text: str, service: str, operation: str) -> None:
-    import botocore.session  # noqa: PLC0415 - slow to import, and most runs inject nothing
+    import botocore.session
 
     session = botocore.session.Session()
     services = session.get_available_services()

@@ -106,8 +106,8 @@ class MemberBuilder:
         for worn_by in spec.worn_by:
             instance = backend.get_instance(worn_by)
             for eni in instance.nics.values():
-                eni._group_set = [*eni._group_set, group]  # noqa: SLF001 - moto has no other way in
-            instance.security_groups = list(instance.nics[0]._group_set)  # noqa: SLF001
+                eni._group_set = [*eni._group_set, group]
+            instance.security_groups = list(instance.nics[0]._group_set)
 
     def _instance(self, spec: Instance) -> None:
         backend = _ec2(spec.account, spec.region)
@@ -135,7 +135,7 @@ class MemberBuilder:
             _scaling_group(spec, subnet.id, arns)
         if spec.state == "terminated":
             instance.terminate()
-        instance._state.name, instance._state.code = spec.state, _STATE_CODES[spec.state]  # noqa: SLF001
+        instance._state.name, instance._state.code = spec.state, _STATE_CODES[spec.state]
 
     def _eni(self, backend: Any, subnet: Any, spec: Instance, eni: Eni) -> Any:
         names = eni.groups if eni.groups is not None else spec.groups
@@ -160,7 +160,7 @@ class MemberBuilder:
 
 
 def _ec2(account: str, region: str) -> Any:
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models import ec2_backends
 
     return ec2_backends[account][region]
 
@@ -189,7 +189,7 @@ def _authorize(backend: Any, group: Any, rule: GroupRuleSpec, *, egress: bool) -
 
 
 def _launch(backend: Any, spec: Instance, enis: list[Any]) -> Any:
-    from moto.ec2.models import instances  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models import instances
 
     patches = Patches()
     try:
@@ -209,7 +209,7 @@ def _launch(backend: Any, spec: Instance, enis: list[Any]) -> Any:
     finally:
         patches.undo()
     instance = reservation.instances[0]
-    instance.security_groups = list(enis[0]._group_set) if enis else []  # noqa: SLF001 - moto has no other way in
+    instance.security_groups = list(enis[0]._group_set) if enis else []
     instance.lifecycle = "spot" if spec.lifecycle == "spot" else None
     instance.architecture, instance.virtualization_type = "x86_64", "hvm"
     instance.kernel_id = None
@@ -241,7 +241,7 @@ def _public_address(backend: Any) -> str:
 
 
 def _profile(spec: Instance) -> None:
-    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import iam_backends
 
     if spec.profile is None:
         return
@@ -254,7 +254,7 @@ def _profile(spec: Instance) -> None:
 
 def _target_groups(spec: Instance, vpc_id: str, enis: list[Any]) -> list[str]:
     """Register the instance; return the target groups that a scaling group can be attached to."""
-    from moto.elbv2.models import elbv2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.elbv2.models import elbv2_backends
 
     backend = elbv2_backends[spec.account][spec.region]
     arns = []
@@ -272,7 +272,7 @@ def _target_groups(spec: Instance, vpc_id: str, enis: list[Any]) -> list[str]:
 
 
 def _scaling_group(spec: Instance, subnet_id: str, target_group_arns: list[str]) -> None:
-    from moto.autoscaling.models import autoscaling_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import autoscaling_backends
 
     wanted = spec.scaling_group
     if wanted is None:
@@ -324,7 +324,7 @@ def _launch_configuration(backend: Any, spec: Instance) -> None:
 
 
 def _user(spec: User) -> None:
-    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import iam_backends
 
     backend = iam_backends[spec.account]["aws"]
     backend.create_user("us-east-1", spec.name)

@@ -43,8 +43,8 @@ def build(spec: WorldSpec, names: Names, now: datetime) -> None:
 
 def build_organization(organization: str, management: str, accounts: Mapping[str, tuple[str, str]]) -> None:
     """Make an organisation with the ids given; ``accounts``: id -> name and path of the OU."""
-    from moto.organizations import utils  # noqa: PLC0415 - importing moto is slow
-    from moto.organizations.models import organizations_backends  # noqa: PLC0415
+    from moto.organizations import utils
+    from moto.organizations.models import organizations_backends
 
     backend: Any = organizations_backends[management]["aws"]
     patches = Patches()
@@ -73,9 +73,9 @@ def _unit(backend: Any, units: dict[str, str], path: str) -> str:
 
 
 def _build_hub(names: Names) -> None:
-    from moto.dynamodb.models import dynamodb_backends  # noqa: PLC0415 - importing moto is slow
-    from moto.s3.models import s3_backends  # noqa: PLC0415
-    from moto.sns.models import sns_backends  # noqa: PLC0415
+    from moto.dynamodb.models import dynamodb_backends
+    from moto.s3.models import s3_backends
+    from moto.sns.models import sns_backends
 
     hub = names.organization.hub
     dynamodb_backends[hub][names.home_region].create_table(
@@ -101,7 +101,7 @@ def _build_hub(names: Names) -> None:
 
 def _build_roles(names: Names, account: str, purposes: Iterable[str]) -> None:
     """Make the member roles that the member stack would make."""
-    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import iam_backends
 
     trust = {
         "Version": "2012-10-17",
@@ -136,7 +136,7 @@ def _build_identity(names: Names, account: str, *, with_profile: bool) -> None:
 
     What the policies say doesn't matter here: the simulation evaluates no permissions.
     """
-    from moto.iam.models import ManagedPolicy, iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import ManagedPolicy, iam_backends
 
     make: Any = ManagedPolicy
     backend: Any = iam_backends[account]["aws"]

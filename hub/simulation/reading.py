@@ -33,7 +33,7 @@ def _sorted(entries: Iterator[dict[str, Any]], key: str = "id") -> list[dict[str
 
 def _backends(service: Literal["ec2", "autoscaling", "elbv2", "iam"]) -> Iterator[tuple[str, str, Any]]:
     """Yield account, Region and backend of every backend that a service has so far."""
-    from moto.backends import get_backend  # noqa: PLC0415 - importing moto is slow
+    from moto.backends import get_backend
 
     yield from get_backend(service).iter_backends()
 

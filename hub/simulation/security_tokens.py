@@ -85,7 +85,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
 
 
 def _find_role(arn: str) -> Any:
-    from moto.iam.models import iam_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.models import iam_backends
 
     match = _ROLE.fullmatch(arn)
     if match is None:

@@ -67,8 +67,8 @@ class Simulation:
         self.spec = spec
         self.names = Names(spec.organization, qualifier, home_region)
         self.environ = self.names.environ()
-        self._random = Random(f"{seed}: ids and pauses")  # noqa: S311 - it keeps no secret
-        order = Random(f"{seed}: order of threads") if shuffle else None  # noqa: S311 - it keeps no secret
+        self._random = Random(f"{seed}: ids and pauses")
+        order = Random(f"{seed}: order of threads") if shuffle else None
         self._time = VirtualTime(order)
         self._latency_seconds = latency_ms / 1000
         self.clock = SimulatedClock(now or datetime.now(UTC), self._time)
@@ -83,8 +83,8 @@ class Simulation:
         if Simulation._open is not None:
             raise SimulationError("a simulation is open already, and they share one cloud")
         # Everything below imports moto.
-        from hub.simulation.cloud import Cloud  # noqa: PLC0415
-        from hub.simulation.organization import build  # noqa: PLC0415
+        from hub.simulation.cloud import Cloud
+        from hub.simulation.organization import build
 
         Simulation._open = self
         self._cloud = Cloud(self.clock, self._random)
@@ -143,7 +143,7 @@ class Simulation:
 
     def world(self) -> dict[str, Any]:
         """Return the facts of the simulated cloud, as ``WORLD`` of the simulation's contract has them."""
-        from hub.simulation.reading import read_world  # noqa: PLC0415 - imports moto
+        from hub.simulation.reading import read_world
 
         return read_world(self.names)
 

@@ -69,7 +69,7 @@ class Transport:
     def __init__(
         self, clock: Clock, recorder: Recorder, faults: FaultPlan, callers: Callers, latency_seconds: float
     ) -> None:
-        from moto.core.botocore_stubber import BotocoreStubber  # noqa: PLC0415 - importing moto is slow
+        from moto.core.botocore_stubber import BotocoreStubber
 
         self._clock = clock
         self._latency_seconds = latency_seconds

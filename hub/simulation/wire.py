@@ -48,7 +48,7 @@ class ApiError(Exception):
 @cache
 def service_model(service: str) -> Any:
     """Return botocore's model of a service (in moto's own subclass, which its serializers want), loaded once."""
-    from moto.core.utils import get_service_model  # noqa: PLC0415 - importing moto is slow
+    from moto.core.utils import get_service_model
 
     return get_service_model(service)
 
@@ -92,7 +92,7 @@ def _xml_error(protocol: str, code: str, message: str, status: int) -> str:
 
 def output_answer(service: str, operation: str, output: Mapping[str, Any]) -> Answer:
     """Return the output of a fake (shaped as boto3 would hand it to the caller) as it would come over the wire."""
-    from moto.core.serialize import get_serializer_class  # noqa: PLC0415 - importing moto is slow
+    from moto.core.serialize import get_serializer_class
 
     model = service_model(service)
     operation_model = model.operation_model(operation)

@@ -90,7 +90,7 @@ def member_body(settings: DeploymentSettings) -> str:
 
 
 def _guard(app: cdk.App, settings: DeploymentSettings) -> cdk.Stack:
-    from hub.stacks.guard import GuardStack  # noqa: PLC0415
+    from hub.stacks.guard import GuardStack
 
     return GuardStack(app, "Guard", settings=settings)
 

@@ -19,9 +19,9 @@ def measure(config: Path, directory: Path) -> Iterator[tuple[str, str]]:
     """Yield what was measured and its figure; writes into a directory that may be thrown away."""
     began = time.perf_counter()
     # What CDK takes to start is part of the figure.
-    from hub.deployment.read import read_settings  # noqa: PLC0415
-    from hub.stacks.app import build, member_body, new_app  # noqa: PLC0415
-    from hub.stacks.bundle import build_bundle, zipped  # noqa: PLC0415
+    from hub.deployment.read import read_settings
+    from hub.stacks.app import build, member_body, new_app
+    from hub.stacks.bundle import build_bundle, zipped
 
     imported = time.perf_counter()
     settings, code = read_settings(config), build_bundle(directory / "code")

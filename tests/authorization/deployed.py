@@ -107,8 +107,8 @@ class Deployed:
 @functools.cache
 def member_template() -> Mapping[str, Any]:
     """Return the member template, with everything that is opt-in."""
-    from member_stacks.props import MemberProps  # noqa: PLC0415 - CDK is slow to import
-    from member_stacks.template import member_template as made  # noqa: PLC0415
+    from member_stacks.props import MemberProps
+    from member_stacks.template import member_template as made
 
     return made(
         MemberProps(
@@ -125,9 +125,9 @@ def member_template() -> Mapping[str, Any]:
 @functools.cache
 def hub_template(settings: DeploymentSettings = SETTINGS) -> Mapping[str, Any]:
     """Return the template of the hub."""
-    import aws_cdk as cdk  # noqa: PLC0415 - slow to import
+    import aws_cdk as cdk
 
-    from hub.stacks.hub import HubStack  # noqa: PLC0415
+    from hub.stacks.hub import HubStack
 
     with tempfile.TemporaryDirectory() as directory:
         code = Path(directory) / "code"

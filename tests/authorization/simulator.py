@@ -86,7 +86,7 @@ class _Program:
     def __init__(self) -> None:
         node = str(_NODE) if _NODE.exists() else shutil.which("node")
         assert node, "Node.js comes with the environment"
-        self._process = subprocess.Popen(  # noqa: S603 — our own program
+        self._process = subprocess.Popen(
             [node, str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         atexit.register(self.close)

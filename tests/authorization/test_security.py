@@ -57,7 +57,7 @@ def test_the_member_roles_are_assumed_by_whom_the_page_says() -> None:
 
 
 def test_the_opt_in_role_is_the_only_one_that_is_not_always_there() -> None:
-    from tests.member_stacks.made import template  # noqa: PLC0415 - CDK is slow to import
+    from tests.member_stacks.made import template
 
     there = {
         each["Properties"]["RoleName"].removeprefix(f"{Q}-")
@@ -99,7 +99,7 @@ def test_the_boundary_allows_of_iam_what_the_roles_have_and_no_more() -> None:
 
 
 def test_without_the_opt_in_role_the_boundary_allows_none_of_its_changes() -> None:
-    from tests.member_stacks.made import policy  # noqa: PLC0415 - CDK is slow to import
+    from tests.member_stacks.made import policy
 
     allowed = {
         action

@@ -69,7 +69,7 @@ class Watched:
 def watching(scenario: Scenario, seen: Watched) -> Iterator[Watched]:
     """Note every call that the scenario's product makes."""
     transport: Any = scenario.simulation.transport
-    perform = transport._perform  # noqa: SLF001 — the one place where call and signature are known
+    perform = transport._perform
 
     def watched(delivery: Any, sent: Any, request: Any) -> Any:
         key, region = scope({name: _text(value) for name, value in request.headers.items()})
@@ -88,11 +88,11 @@ def watching(scenario: Scenario, seen: Watched) -> Iterator[Watched]:
             seen.sessions[found[1].decode()] = _session(sent.parameters)
         return answer
 
-    transport._perform = watched  # noqa: SLF001 — as above
+    transport._perform = watched
     try:
         yield seen
     finally:
-        transport._perform = perform  # noqa: SLF001 — as above
+        transport._perform = perform
 
 
 def _session(parameters: Mapping[str, Any]) -> Session:

@@ -64,12 +64,12 @@ def test_meaning(error: BaseException, code: str, meaning: str) -> None:
 
 
 def test_every_code_that_the_sdk_calls_throttling_is_transient() -> None:
-    for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:  # noqa: SLF001 — the list that ours is taken from
+    for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:
         assert errors.transient(client_error(code, 400)), code
 
 
 def test_every_status_that_the_sdk_repeats_is_ambiguous() -> None:
-    for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES:  # noqa: SLF001 — as above
+    for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES:
         assert errors.ambiguous(client_error("Whatever", status)), status
 
 

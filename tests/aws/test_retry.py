@@ -81,7 +81,7 @@ def test_an_error_that_is_none_of_awss_is_raised_at_once() -> None:
 
 
 def seeded() -> Random:
-    return Random(1)  # noqa: S311 - it keeps no secret
+    return Random(1)
 
 
 def test_a_pause_that_is_not_needed_draws_nothing() -> None:

@@ -129,4 +129,4 @@ def test_without_a_policy_in_the_folder_the_shipped_one_is_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
 
-    assert command._shipped_config() == CONFIG  # noqa: SLF001 - the rest of the command takes ten seconds
+    assert command._shipped_config() == CONFIG

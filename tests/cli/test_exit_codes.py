@@ -148,7 +148,7 @@ def test_what_runs_on_this_machine_alone_goes_by_nobodys_settings_of_aws(
 @pytest.mark.parametrize("command", [("organization", "costs"), ("policy", "compile")], ids=" ".join)
 def test_a_full_disk_is_told(command: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        run = subprocess.run(  # noqa: S603
+        run = subprocess.run(
             [sys.executable, "-c", "from hub.cli.main import main; main()", *command],
             stdout=full,
             stderr=subprocess.PIPE,

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From ``deployment.yaml`` and the lock file to settings, or to everything that is wrong with them."""
 
-# ruff: noqa: E501  # errors stand here as they are printed
-
 from __future__ import annotations
 
 import json

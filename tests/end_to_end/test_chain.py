@@ -30,7 +30,7 @@ def callers() -> Iterator[str]:
 
     ``settle`` is how the simulation's pool runs work; real threads run it without.
     """
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 — the one way to see the stack without its lines
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         counts = frame.f_code.co_name[0] != "<" and frame.f_code is not settle.__code__

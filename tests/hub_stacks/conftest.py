@@ -32,11 +32,11 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthesise]
 
 
 def _run(directory: Path, changes: dict[str, Any]) -> Synthesised:
-    import aws_cdk  # noqa: PLC0415
-    from cdk_nag import AwsSolutionsChecks  # noqa: PLC0415
+    import aws_cdk
+    from cdk_nag import AwsSolutionsChecks
 
-    from hub.stacks.app import build, new_app  # noqa: PLC0415
-    from hub.stacks.bundle import build_bundle  # noqa: PLC0415
+    from hub.stacks.app import build, new_app
+    from hub.stacks.bundle import build_bundle
 
     made, code = settings(**changes), build_bundle(directory / "code")
     app = new_app(directory / "out")

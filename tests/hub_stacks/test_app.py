@@ -26,7 +26,7 @@ def start(module: str, tmp_path: Path, **environment: str) -> subprocess.Complet
     """Run a module where nothing but what lies beside Python can be found, and no host can be reached."""
     path = str(Path(sys.executable).parent)
     assert shutil.which("docker", path=path) is None
-    return subprocess.run(  # noqa: S603  # the project's own module
+    return subprocess.run(
         [sys.executable, "-m", module],
         cwd=ROOT,
         env={
@@ -57,7 +57,7 @@ def test_wrong_settings_are_told_and_nothing_is_made(
     tmp_path: Path, synthesise: Synthesise, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert synthesise  # Node.js is found by its fixture
-    from hub.stacks.app import main  # noqa: PLC0415
+    from hub.stacks.app import main
 
     config = tmp_path / "config"
     shutil.copytree(CONFIG, config)
@@ -80,7 +80,7 @@ def test_cdk_json_starts_it_and_sends_nothing() -> None:
 
 def test_the_figures_can_be_measured_again(tmp_path: Path, synthesise: Synthesise) -> None:
     assert synthesise  # Node.js is found by its fixture
-    from hub.stacks.figures import measure  # noqa: PLC0415
+    from hub.stacks.figures import measure
 
     figures = dict(measure(CONFIG, tmp_path))
     assert list(figures) == [

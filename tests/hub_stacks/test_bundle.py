@@ -77,7 +77,7 @@ def test_its_handlers_can_be_imported_with_nothing_but_boto3_beside_it(folder: P
         "strangers = [name for name in ('yaml', 'pydantic', 'hub', 'click') if importlib.util.find_spec(name)]\n"
         "assert strangers == [], strangers\n"
     )
-    done = subprocess.run(  # noqa: S603  # a program of this test's own
+    done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -76,9 +76,9 @@ def test_the_settings_say_how_fast_and_what(synthesise: Synthesise) -> None:
 
 def test_a_template_that_stack_sets_would_refuse_is_refused_here(synthesise: Synthesise) -> None:
     assert synthesise  # Node.js is found by its fixture
-    import aws_cdk  # noqa: PLC0415
+    import aws_cdk
 
-    from hub.stacks.members import MembersStack  # noqa: PLC0415
+    from hub.stacks.members import MembersStack
 
     with pytest.raises(ValueError, match="the member template has 51201 bytes, StackSets takes 51200 at most"):
         MembersStack(aws_cdk.App(), "Members", settings=settings(), body="x" * 51_201)

@@ -46,7 +46,7 @@ def test_what_is_optional_is_left_out(synthesise: Synthesise) -> None:
 
 @pytest.mark.parametrize("part", STACKS)
 def test_cfn_lint_finds_nothing(deployment: Synthesised, part: str) -> None:
-    from cfnlint.api import ManualArgs, lint_file  # noqa: PLC0415
+    from cfnlint.api import ManualArgs, lint_file
 
     path = deployment.files[names.stack("cordon", part)]
     # W3005: CDK says once more that a function depends on its role.

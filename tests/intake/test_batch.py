@@ -84,7 +84,7 @@ def test_a_bug_costs_its_own_message_alone(
     new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch, written: io.StringIO
 ) -> None:
     scenario = new_scenario()
-    from functions.intake import handler  # noqa: PLC0415
+    from functions.intake import handler
 
     original = handler.parse
 

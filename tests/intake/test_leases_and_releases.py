@@ -94,7 +94,7 @@ def test_activity_under_the_lease_of_a_release_opens_a_new_episode_afterwards(ne
 def test_a_mistake_about_one_host_does_not_keep_the_others_waiting(
     new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from functions.containment import observation  # noqa: PLC0415 — patched here alone
+    from functions.containment import observation
 
     described = observation.describe
 

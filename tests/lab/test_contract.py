@@ -90,7 +90,7 @@ def test_the_versions_are_those_that_are_pinned() -> None:
 
 
 def test_every_name_is_there_and_is_called_as_it_was(tmp_path: Path) -> None:
-    ended = subprocess.run(  # noqa: S603 - this interpreter
+    ended = subprocess.run(
         [sys.executable, "-c", LOOK],
         input=json.dumps(NAMES),
         env={**os.environ, **environment(0, "eu-west-1")},

@@ -42,7 +42,7 @@ def drill() -> dict[str, Any]:
 
 def linted(of: Mapping[str, Any]) -> list[str]:
     """Return what cfn-lint has to say of a template."""
-    from cfnlint.api import lint  # noqa: PLC0415 - slow to import
+    from cfnlint.api import lint
 
     return [str(match) for match in lint(pretty(of))]
 

@@ -89,7 +89,7 @@ def test_no_grant_stands_twice(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_step_is_without_its_grants(role: str) -> None:
-    from functions.steps.registry import STEPS  # noqa: PLC0415 — only here
+    from functions.steps.registry import STEPS
 
     def grants(step: Step) -> tuple[Grant, ...]:
         return {"contain": step.grants, "release": step.release_grants, "identity": step.identity_grants}[role]

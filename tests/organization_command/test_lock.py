@@ -73,7 +73,7 @@ def test_the_same_organisation_gives_the_same_bytes(config: Path, aws: Answering
 
 
 def test_the_file_that_ships_is_spelt_the_same_way(config: Path) -> None:
-    from hub.policy.lock import spelt  # noqa: PLC0415
+    from hub.policy.lock import spelt
 
     shipped = read_lock(config)
     assert spelt(shipped.organization, shipped.hub, shipped.forensics, shipped.accounts) == (config / LOCK).read_text()

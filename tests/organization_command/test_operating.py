@@ -63,7 +63,7 @@ def control_item() -> dict[str, Any]:
 
 def in_force() -> str:
     """Load what the functions would go by, as they do."""
-    clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
+    clients = Clients(boto3.Session()._session, HOME)
     records = HubRecords(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine())
     bucket = names.policy_bucket("cordon", MOTO, HOME)
     in_force = Loader(clients.hub("s3"), bucket, "o-exampleorgid", Runtime.of_machine().pool).load(records.control())
@@ -245,7 +245,7 @@ def test_switching_on_what_is_off_by_another_scope(hub_account: Path) -> None:
 
 def test_the_functions_see_the_switch(hub_account: Path) -> None:
     cordon("switch", "off", "/Workloads", "--config", hub_account)
-    clients = Clients(boto3.Session()._session, HOME)  # noqa: SLF001 - as everywhere in the tests
+    clients = Clients(boto3.Session()._session, HOME)
     control = HubRecords(clients.hub("dynamodb"), names.table("cordon"), Runtime.of_machine()).control()
     assert control.off_for("444455556666", "/Workloads/Prod") == ("OU /Workloads",)
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options that contradict one another, or that the deployment has nothing for, are found before an incident."""
 
-# ruff: noqa: E501  # errors stand here as they are printed
-
 from __future__ import annotations
 
 from pathlib import Path

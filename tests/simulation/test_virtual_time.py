@@ -45,7 +45,7 @@ def test_what_is_ready_at_the_same_moment_goes_on_in_the_order_in_which_it_waite
 
 
 def shuffled(seed: int) -> list[str]:
-    time, seen = VirtualTime(Random(seed)), list[str]()  # noqa: S311 — it keeps no secret
+    time, seen = VirtualTime(Random(seed)), list[str]()
     VirtualPool(time).all([sleeper(time, seen, name, 1, 1) for name in "abcd"])
     return seen
 

@@ -28,7 +28,7 @@ OPTIONS = st.fixed_dictionaries(
 
 
 def _network(address: Any, bits: int) -> str:
-    from ipaddress import ip_network  # noqa: PLC0415
+    from ipaddress import ip_network
 
     return str(ip_network(f"{address}/{bits}", strict=False))
 

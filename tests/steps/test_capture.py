@@ -45,7 +45,7 @@ def manifest(scenario: Scenario) -> Any:
 
 
 def moto_instance() -> Any:
-    from moto.ec2.models import ec2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models import ec2_backends
 
     return ec2_backends[ACCOUNT][REGION].get_instance(INSTANCE)
 
@@ -112,7 +112,7 @@ def test_a_further_finding_joins_the_manifest_and_nothing_is_captured_twice(new_
 def test_user_data_goes_along_where_policy_says_so(
     new_scenario: NewScenario, bundle: bytes, kept: bytes | None
 ) -> None:
-    from moto.core.types import Base64EncodedString  # noqa: PLC0415 - importing moto is slow
+    from moto.core.types import Base64EncodedString
 
     scenario = new_scenario(bundle=bundle)
     moto_instance().user_data = Base64EncodedString.from_raw_string("#!/bin/sh\n")

@@ -166,7 +166,7 @@ def test_nothing_is_made_when_the_end_of_a_try_is_unknown_and_unseen(new_scenari
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_snapshot_on_record_is_made_anew_only_when_it_is_gone(new_scenario: NewScenario, *, gone: bool) -> None:
     """Its tag may be taken away, which leaves it where it is."""
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     scenario = new_scenario(instance(volumes=2))
     with task(scenario) as tasks:

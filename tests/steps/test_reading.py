@@ -25,7 +25,7 @@ def pool() -> Iterator[Pool]:
 
 @given(pages=st.lists(st.lists(st.integers()), min_size=1, max_size=5))
 def test_every_page_is_read(pages: list[list[int]]) -> None:
-    def call(*, NextToken: str = "0", **parameters: Any) -> dict[str, Any]:  # noqa: N803 — EC2's name
+    def call(*, NextToken: str = "0", **parameters: Any) -> dict[str, Any]:
         assert parameters == {"Filters": []}
         number = int(NextToken)
         following = {"NextToken": str(number + 1)} if number + 1 < len(pages) else {}
@@ -40,7 +40,7 @@ def test_no_filter_is_longer_than_ec2_takes(pool: Pool, count: int) -> None:
     other = {"Name": "key", "Values": ["a"]}
     sizes: list[int] = []
 
-    def call(*, Filters: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 — EC2's name
+    def call(*, Filters: list[dict[str, Any]]) -> dict[str, Any]:
         mine, further = Filters
         assert (mine["Name"], further) == ("group-id", other)
         sizes.append(len(mine["Values"]))

@@ -82,7 +82,7 @@ def incident_of(scenario: Scenario, name: str) -> str:
 
 def backend() -> Any:
     """The groups as moto has them: a client of somebody else takes as long to make as a whole containment."""
-    from moto.autoscaling.models import autoscaling_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import autoscaling_backends
 
     return autoscaling_backends[ACCOUNT][REGION]
 

@@ -63,7 +63,7 @@ def isolated(scenario: Scenario) -> bool:
 
 def backend() -> Any:
     """The target groups as moto has them."""
-    from moto.elbv2.models import elbv2_backends  # noqa: PLC0415 - importing moto is slow
+    from moto.elbv2.models import elbv2_backends
 
     return elbv2_backends[ACCOUNT][REGION]
 
@@ -209,7 +209,7 @@ def test_every_page_of_target_groups_is_read() -> None:
         None: {"TargetGroups": [_described("web")], "NextMarker": "further"},
         "further": {"TargetGroups": [_described("api")]},
     }
-    client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])  # noqa: N803 - AWS's name
+    client = SimpleNamespace(describe_target_groups=lambda Marker=None: pages[Marker])
     member: Any = SimpleNamespace(client=lambda _: client)
     found = targets.observe_early(member)
     assert [each.name for each in found] == ["web", "api"]
@@ -224,7 +224,7 @@ def test_an_address_of_the_host_in_another_vpc_is_somebody_elses_in_its_own() ->
     health = [
         {"Target": {"Id": name, "Port": 80}, "TargetHealth": {"State": "healthy"}} for name in ("10.0.0.1", "10.0.0.9")
     ]
-    client = SimpleNamespace(describe_target_health=lambda TargetGroupArn: {"TargetHealthDescriptions": health})  # noqa: ARG005, N803 - AWS's name
+    client = SimpleNamespace(describe_target_health=lambda TargetGroupArn: {"TargetHealthDescriptions": health})  # noqa: ARG005 - AWS's name
     member: Any = SimpleNamespace(client=lambda _: client, pool=ThreadPool())
     groups = (targets.TargetGroup("arn", "web", "vpc-1", "ip"),)
     host = hosts.host(interfaces=(hosts.interface(), elsewhere))

@@ -50,9 +50,9 @@ Exit codes:
 def demo(*, directory: Path | None, as_json: bool) -> int:
     """Run the demonstration and return the exit code."""
     # Everything below takes its time to import.
-    from hub.policy.compile import compile_config  # noqa: PLC0415
-    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
-    from hub.simulation.errors import SimulationError  # noqa: PLC0415
+    from hub.policy.compile import compile_config
+    from hub.policy.errors import PolicyErrors
+    from hub.simulation.errors import SimulationError
 
     config = directory or _shipped_config()
     if config is None:
@@ -102,12 +102,12 @@ class FinishedDemo:
 
 def run_demo(compiled: Compiled, config: Path, stream: TextIO | None = None) -> FinishedDemo:
     """Run the demonstration and print its report on the stream, or on standard output."""
-    from hub.cli.report.demo_report import DemoReport  # noqa: PLC0415 - imports rich
-    from hub.cli.report.terminal import Terminal  # noqa: PLC0415 - imports rich
-    from hub.demo.checks import check_release, check_scenario  # noqa: PLC0415
-    from hub.demo.demonstration import begin, request_for  # noqa: PLC0415
-    from hub.demo.scenarios import API, SCENARIOS  # noqa: PLC0415
-    from hub.simulation.run import deployed  # noqa: PLC0415
+    from hub.cli.report.demo_report import DemoReport
+    from hub.cli.report.terminal import Terminal
+    from hub.demo.checks import check_release, check_scenario
+    from hub.demo.demonstration import begin, request_for
+    from hub.demo.scenarios import API, SCENARIOS
+    from hub.simulation.run import deployed
 
     started = time.monotonic()
     terminal = Terminal(stream)

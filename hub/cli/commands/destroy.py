@@ -37,9 +37,9 @@ def destroy(*, asked: Sequence[str], despite: bool, yes: bool, directory: Path, 
     """Destroy and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization.deletion import Deletion  # noqa: PLC0415  # imports botocore
-        from hub.organization.destroy import Leaving  # noqa: PLC0415
-        from hub.organization.parts import DeploymentPart  # noqa: PLC0415
+        from hub.organization.deletion import Deletion
+        from hub.organization.destroy import Leaving
+        from hub.organization.parts import DeploymentPart
 
         asking(yes=yes, as_json=as_json)
         leaving = Leaving.begin(settings, [DeploymentPart(each) for each in asked], despite=despite)
@@ -57,7 +57,7 @@ def destroy(*, asked: Sequence[str], despite: bool, yes: bool, directory: Path, 
 
 
 def _forewarn(leaving: Leaving) -> None:
-    from hub.organization.destroy import shown  # noqa: PLC0415  # imports botocore
+    from hub.organization.destroy import shown
 
     if leaving.unanswered:
         waiting = shown(leaving.unanswered)
@@ -68,7 +68,7 @@ def _forewarn(leaving: Leaving) -> None:
 
 def _go(leaving: Leaving, deletion: Deletion) -> None:
     """Destroy; if anything ends it early, say what was destroyed so far."""
-    from hub.organization.errors import OrganizationError  # noqa: PLC0415  # imports botocore
+    from hub.organization.errors import OrganizationError
 
     try:
         leaving.go(deletion)
@@ -88,7 +88,7 @@ def _so_far(leaving: Leaving, deletion: Deletion) -> list[str]:
 
 
 def _tell(leaving: Leaving, deletion: Deletion, *, as_json: bool) -> None:
-    from hub.organization.errors import OrganizationError  # noqa: PLC0415  # imports botocore
+    from hub.organization.errors import OrganizationError
 
     kept: list[str] = []
     try:

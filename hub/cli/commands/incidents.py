@@ -37,8 +37,8 @@ def incidents(*, only_open: bool, directory: Path, as_json: bool) -> int:
     """List and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import incidents as listed  # noqa: PLC0415  # imports botocore
-        from hub.organization.hub_account import HubAccount  # noqa: PLC0415
+        from hub.organization import incidents as listed
+        from hub.organization.hub_account import HubAccount
 
         found = listed.incidents(HubAccount.enter(settings))
         lines = found.lines

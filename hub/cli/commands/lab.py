@@ -55,9 +55,9 @@ Exit codes:
 )
 def up(*, directory: Path, port: int) -> int:
     """Run a lab and return the exit code."""
-    from hub.lab.errors import LabError  # noqa: PLC0415 - imports boto3
-    from hub.lab.lab import up as brought_up  # noqa: PLC0415
-    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
+    from hub.lab.errors import LabError
+    from hub.lab.lab import up as brought_up
+    from hub.policy.errors import PolicyErrors
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor ends it as Ctrl-C does
     try:
@@ -133,13 +133,13 @@ For example:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 def finding(*, file: str, instance: str | None, endpoint: str, as_json: bool) -> int:
     """Send, follow, print, and return the exit code."""
-    from hub.lab import door  # noqa: PLC0415 - imports boto3
-    from hub.lab.clients import LabClients  # noqa: PLC0415
-    from hub.lab.errors import LabError, UnsendableFindingError  # noqa: PLC0415
-    from hub.lab.findings import aimed, named_in, send  # noqa: PLC0415
-    from hub.lab.follow import LabIntake  # noqa: PLC0415
-    from hub.lab.hosts import find  # noqa: PLC0415
-    from hub.simulation.errors import EventsError  # noqa: PLC0415
+    from hub.lab import door
+    from hub.lab.clients import LabClients
+    from hub.lab.errors import LabError, UnsendableFindingError
+    from hub.lab.findings import aimed, named_in, send
+    from hub.lab.follow import LabIntake
+    from hub.lab.hosts import find
+    from hub.simulation.errors import EventsError
 
     try:
         envelope = _envelope(_single(file))
@@ -169,8 +169,8 @@ def finding(*, file: str, instance: str | None, endpoint: str, as_json: bool) ->
 
 
 def _single(file: str) -> SourceEvent:
-    from hub.lab.errors import UnsendableFindingError  # noqa: PLC0415
-    from hub.simulation.events import load  # noqa: PLC0415
+    from hub.lab.errors import UnsendableFindingError
+    from hub.simulation.events import load
 
     events = load([file])
     if len(events) != 1:
@@ -179,7 +179,7 @@ def _single(file: str) -> SourceEvent:
 
 
 def _envelope(event: SourceEvent) -> dict[str, Any]:
-    from hub.lab.errors import UnsendableFindingError  # noqa: PLC0415
+    from hub.lab.errors import UnsendableFindingError
 
     if event.envelope is None:
         raise UnsendableFindingError("this is not a finding: it is no JSON object")

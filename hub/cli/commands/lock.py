@@ -34,7 +34,7 @@ def lock(*, hub: str | None, forensics: str | None, directory: Path, as_json: bo
     """Write the file and return the exit code."""
 
     def work() -> int:
-        from hub.organization.locked import renew  # noqa: PLC0415  # imports botocore
+        from hub.organization.locked import renew
 
         done = renew(directory, hub=hub, forensics=forensics)
         for warning in done.warnings:

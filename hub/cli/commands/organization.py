@@ -42,7 +42,7 @@ def preflight(*, asked: Sequence[str], directory: Path, as_json: bool) -> int:
     """Print every check and return 1 if one of them stops a deployment."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization.preflight import blocked  # noqa: PLC0415  # imports botocore
+        from hub.organization.preflight import blocked
 
         parts = _parts(settings, asked)
         answers = _checked(settings, parts)
@@ -70,10 +70,10 @@ def deploy(*, asked: Sequence[str], yes: bool, directory: Path, as_json: bool) -
     """Deploy and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import cdk  # noqa: PLC0415  # imports botocore
-        from hub.organization.deploy import closing_sentence, next_steps  # noqa: PLC0415
-        from hub.organization.parts import stacks_of  # noqa: PLC0415
-        from hub.organization.preflight import blocked  # noqa: PLC0415
+        from hub.organization import cdk
+        from hub.organization.deploy import closing_sentence, next_steps
+        from hub.organization.parts import stacks_of
+        from hub.organization.preflight import blocked
 
         parts = _parts(settings, asked)
         stacks = stacks_of(settings, parts)
@@ -116,8 +116,8 @@ def bootstrap(*, directory: Path) -> int:
     """Run the CDK's bootstrap and return its exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import cdk  # noqa: PLC0415  # imports botocore
-        from hub.organization.caller import hub_caller  # noqa: PLC0415
+        from hub.organization import cdk
+        from hub.organization.caller import hub_caller
 
         hub_caller(settings)
         return _run(cdk.bootstrapping(settings.hub, settings.home_region), directory, to_stderr=False)
@@ -140,7 +140,7 @@ def template(*, output: IO[str] | None, pretty: bool, drill: bool, directory: Pa
     """Write the template and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import template as made  # noqa: PLC0415  # imports the CDK
+        from hub.organization import template as made
 
         text = made.spelt(made.template(settings, drill=drill), pretty=pretty)
         if output is None:
@@ -170,9 +170,9 @@ prices of one Region and one year: check them before you rely on them.
 @JSON
 def costs(*, sizes: Sequence[int], as_json: bool) -> int:
     """Print the estimate and return 0."""
-    from hub.cli.report.terminal import Terminal  # noqa: PLC0415  # imports rich
-    from hub.organization import costs as estimate  # noqa: PLC0415
-    from hub.organization import prices  # noqa: PLC0415
+    from hub.cli.report.terminal import Terminal
+    from hub.organization import costs as estimate
+    from hub.organization import prices
 
     sizes = sizes or estimate.SIZES
     if as_json:
@@ -195,15 +195,15 @@ def costs(*, sizes: Sequence[int], as_json: bool) -> int:
 
 
 def _parts(settings: DeploymentSettings, asked: Sequence[str]) -> tuple[DeploymentPart, ...]:
-    from hub.organization.deploy import wanted_parts  # noqa: PLC0415
-    from hub.organization.parts import DeploymentPart  # noqa: PLC0415
+    from hub.organization.deploy import wanted_parts
+    from hub.organization.parts import DeploymentPart
 
     return wanted_parts(settings, [DeploymentPart(each) for each in asked])
 
 
 def _run(arguments: Sequence[str], directory: Path, *, to_stderr: bool) -> int:
     """Run the CDK and return its exit code; if it is interrupted, say what that means."""
-    from hub.organization import cdk  # noqa: PLC0415  # imports botocore
+    from hub.organization import cdk
 
     try:
         return cdk.run(cdk.project(), arguments, directory, to_stderr=to_stderr)
@@ -213,14 +213,14 @@ def _run(arguments: Sequence[str], directory: Path, *, to_stderr: bool) -> int:
 
 
 def _checked(settings: DeploymentSettings, parts: Sequence[DeploymentPart]) -> list[Answer]:
-    from hub.organization.cdk import project  # noqa: PLC0415
-    from hub.organization.preflight import preflight as check  # noqa: PLC0415  # imports botocore
+    from hub.organization.cdk import project
+    from hub.organization.preflight import preflight as check
 
     return check(settings, project(), parts)
 
 
 def _tell(answers: Sequence[Answer], output: TextIO | None = None) -> None:
-    from hub.cli.report.terminal import Terminal  # noqa: PLC0415  # imports rich
+    from hub.cli.report.terminal import Terminal
 
     Terminal(output or sys.stdout).unfolded(
         ("outcome", "check", "what"),

@@ -105,8 +105,8 @@ def publish(directory: Path, rollback: str | None, *, as_json: bool) -> int:
         _warn(compiled)
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization.hub_account import HubAccount  # noqa: PLC0415  # imports botocore
-        from hub.organization.publishing import put_into_force  # noqa: PLC0415
+        from hub.organization.hub_account import HubAccount
+        from hub.organization.publishing import put_into_force
 
         now, before = put_into_force(
             HubAccount.enter(settings), data=compiled.data if compiled else None, rollback=rollback or ""

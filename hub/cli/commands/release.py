@@ -37,8 +37,8 @@ def release(*, incident: str, by: str, directory: Path, as_json: bool) -> int:
     """Release and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import released  # noqa: PLC0415  # imports botocore
-        from hub.organization.hub_account import HubAccount  # noqa: PLC0415
+        from hub.organization import released
+        from hub.organization.hub_account import HubAccount
 
         answer = released.release(HubAccount.enter(settings), incident, by=by)
         if as_json:
@@ -51,7 +51,7 @@ def release(*, incident: str, by: str, directory: Path, as_json: bool) -> int:
 
 
 def _tell(answer: dict[str, Any]) -> None:
-    from hub.cli.report.terminal import Terminal  # noqa: PLC0415  # imports rich
+    from hub.cli.report.terminal import Terminal
 
     terminal = Terminal()
     terminal.heading(answer["incident"], answer["state"])

@@ -135,10 +135,10 @@ def simulate(
 ) -> int:
     """Simulate, print the document or the report, and return the exit code."""
     # Everything below takes its time to import.
-    from hub.cli.invocation.simulation_request import SimulationArguments, simulation_request  # noqa: PLC0415
-    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
-    from hub.simulation.errors import SimulationError, UsageError  # noqa: PLC0415
-    from hub.simulation.run import run  # noqa: PLC0415
+    from hub.cli.invocation.simulation_request import SimulationArguments, simulation_request
+    from hub.policy.errors import PolicyErrors
+    from hub.simulation.errors import SimulationError, UsageError
+    from hub.simulation.run import run
 
     if ou is not None and world_file is not None:
         raise click.UsageError("--ou is for accounts that no world file lists: give either --ou or --world")
@@ -172,7 +172,7 @@ def simulate(
         ran = {"level": "info", "kind": "simulation", "outcome": "ran", "now": moment, "seed": chosen}
         click.echo(json.dumps(ran), err=True)
     else:
-        from hub.cli.report.simulation_report import print_report  # noqa: PLC0415 - imports rich
+        from hub.cli.report.simulation_report import print_report
 
         print_report(ended, directory)
         if now is None or seed is None:

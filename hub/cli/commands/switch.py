@@ -26,7 +26,7 @@ class Scope(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the scope as it is kept."""
-        from hub.organization.switch import ScopeError, scope_of  # noqa: PLC0415  # imports botocore
+        from hub.organization.switch import ScopeError, scope_of
 
         try:
             return scope_of(value)
@@ -68,8 +68,8 @@ def show(*, directory: Path, as_json: bool) -> int:
     """Print what is off and return the exit code."""
 
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization.hub_account import HubAccount  # noqa: PLC0415  # imports botocore
-        from hub.organization.switch import switched_off  # noqa: PLC0415
+        from hub.organization.hub_account import HubAccount
+        from hub.organization.switch import switched_off
 
         _print(switched_off(HubAccount.enter(settings)), as_json=as_json)
         return 0
@@ -79,8 +79,8 @@ def show(*, directory: Path, as_json: bool) -> int:
 
 def _switch(scope: str, to: Literal["off", "on"], directory: Path, *, as_json: bool) -> int:
     def work(settings: DeploymentSettings) -> int:
-        from hub.organization import switch as switches  # noqa: PLC0415  # imports botocore
-        from hub.organization.hub_account import HubAccount  # noqa: PLC0415
+        from hub.organization import switch as switches
+        from hub.organization.hub_account import HubAccount
 
         done = switches.switch(HubAccount.enter(settings), scope, to)
         for sentence in _warnings(scope, to, directory, done):
@@ -93,8 +93,8 @@ def _switch(scope: str, to: Literal["off", "on"], directory: Path, *, as_json: b
 
 def _warnings(scope: str, to: str, directory: Path, done: Switched) -> list[str]:
     """Return warnings about a scope that may be a mistake. The switch is still set: it is for emergencies."""
-    from hub.organization.switch import still_off, unknown  # noqa: PLC0415  # imports botocore
-    from hub.policy.lock import read_lock  # noqa: PLC0415
+    from hub.organization.switch import still_off, unknown
+    from hub.policy.lock import read_lock
 
     if to == "on":
         return [] if done.changed else [still_off(scope, done.off)]

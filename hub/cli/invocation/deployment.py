@@ -35,16 +35,16 @@ Exit codes:
 
 def with_settings(directory: Path, work: Callable[[DeploymentSettings], int], *, as_json: bool) -> int:
     """Read the settings and do the work within the border; return its exit code, 2 for bad settings."""
-    from hub.deployment.read import read_settings  # noqa: PLC0415
+    from hub.deployment.read import read_settings
 
     return bordered(lambda: work(read_settings(directory)), as_json=as_json)
 
 
 def bordered(work: Callable[[], int], *, as_json: bool) -> int:
     """Do the work; return its exit code, 1 for what AWS or Cordon refuses, 2 for bad settings or bad usage."""
-    from functions.aws import errors  # noqa: PLC0415  # botocore takes its time
-    from hub.organization.errors import AskedError, OrganizationError  # noqa: PLC0415
-    from hub.policy.errors import PolicyErrors  # noqa: PLC0415
+    from functions.aws import errors
+    from hub.organization.errors import AskedError, OrganizationError
+    from hub.policy.errors import PolicyErrors
 
     try:
         return work()

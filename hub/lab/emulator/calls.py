@@ -50,7 +50,7 @@ REFUSED: ContextVar[Refused | None] = ContextVar("lab_refused", default=None)
 
 def correct(patches: Patches) -> None:
     """Keep each call, and say in a refusal what was refused."""
-    from ministack.core import iam_actions  # noqa: PLC0415 - only in the lab's process
+    from ministack.core import iam_actions
 
     resource_of: Callable[..., str] = iam_actions.extract_resource_arn
     denial: Callable[..., Any] = iam_actions.access_denied_response

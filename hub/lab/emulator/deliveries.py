@@ -16,12 +16,12 @@ _logger = logging.getLogger("lab")
 
 def correct(patches: Patches) -> None:
     """Ask the queue's policy, and the role of the rule where the target is a bus elsewhere."""
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - only in the lab's process
-    from ministack.core.responses import get_account_id, request_scope  # noqa: PLC0415
-    from ministack.services import eventbridge, sqs  # noqa: PLC0415
+    from ministack.core import iam_evaluator
+    from ministack.core.responses import get_account_id, request_scope
+    from ministack.services import eventbridge, sqs
 
-    invoke: Callable[..., None] = eventbridge._invoke_target  # noqa: SLF001 - ADR 0017
-    to_queue: Callable[..., None] = eventbridge._dispatch_to_sqs  # noqa: SLF001
+    invoke: Callable[..., None] = eventbridge._invoke_target
+    to_queue: Callable[..., None] = eventbridge._dispatch_to_sqs
 
     def invoke_target(target: Any, event: Any, rule: Any, view: Any = None) -> None:
         token = _RULE.set({"Arn": rule.get("Arn", ""), "RoleArn": target.get("RoleArn") or rule.get("RoleArn")})
@@ -45,10 +45,10 @@ def correct(patches: Patches) -> None:
         if not _may_put(role, str(spec), spec.region):
             _logger.warning("EventBridge: the role %s may not put events on %s", role, spec)
             return
-        key = eventbridge._rule_key(rule.get("Name"), rule.get("EventBusName", "default"))  # noqa: SLF001
+        key = eventbridge._rule_key(rule.get("Name"), rule.get("EventBusName", "default"))
         forwarded = {**event, "EventBusName": spec.resource.partition("/")[2], "_DispatchPath": [*event_path, key]}
         with request_scope(spec.account_id, spec.region):
-            eventbridge._dispatch_event(forwarded)  # noqa: SLF001
+            eventbridge._dispatch_event(forwarded)
 
     patches.replace(eventbridge, "_invoke_target", invoke_target)
     patches.replace(eventbridge, "_dispatch_to_sqs", dispatch_to_sqs)
@@ -57,7 +57,7 @@ def correct(patches: Patches) -> None:
 
 def _may_put(role_arn: str | None, bus: str, region: str) -> bool:
     """Tell whether a rule's role may put events on a bus."""
-    from ministack.core import iam_evaluator  # noqa: PLC0415
+    from ministack.core import iam_evaluator
 
     if role_arn is None:
         return False
@@ -70,5 +70,5 @@ def _may_put(role_arn: str | None, bus: str, region: str) -> bool:
         resource_arn=bus,
         region=region,
     )
-    policies = iam_evaluator._gather_role_policies(name, account)  # noqa: SLF001
+    policies = iam_evaluator._gather_role_policies(name, account)
     return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")

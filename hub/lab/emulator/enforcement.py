@@ -29,7 +29,7 @@ _KNOWN_WHOLLY = ("autoscaling", "ec2", "elasticloadbalancing")
 
 def correct(patches: Patches) -> None:
     """Ask for everything that a call needs, where ministack asks for one thing."""
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - only in the lab's process
+    from ministack.core import iam_evaluator
 
     enforce: Callable[..., Any] = iam_evaluator.enforce
 

@@ -32,7 +32,7 @@ class _NoValueError(Exception):
 
 def correct(patches: Patches) -> None:
     """Fill the gaps of the evaluator."""
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - only in the lab's process
+    from ministack.core import iam_evaluator
 
     patches.replace(iam_evaluator, "_principal_org_id", organizations.organization_of)
     value = _correct_keys(patches)
@@ -41,9 +41,9 @@ def correct(patches: Patches) -> None:
 
 
 def _correct_keys(patches: Patches) -> Callable[[str, Any], Any]:
-    from ministack.core import iam_evaluator  # noqa: PLC0415
+    from ministack.core import iam_evaluator
 
-    value_of: Callable[[str, Any], Any] = iam_evaluator._resolve_condition_key  # noqa: SLF001 - ADR 0017
+    value_of: Callable[[str, Any], Any] = iam_evaluator._resolve_condition_key
 
     def value(key: str, context: Any) -> Any:
         found = _own_value(key.lower(), context)
@@ -54,10 +54,10 @@ def _correct_keys(patches: Patches) -> Callable[[str, Any], Any]:
 
 
 def _correct_variables(patches: Patches, value: Callable[[str, Any], Any]) -> None:
-    from ministack.core import iam_evaluator  # noqa: PLC0415
+    from ministack.core import iam_evaluator
 
-    met: Callable[[Any, Any], bool] = iam_evaluator._conditions_met  # noqa: SLF001
-    first: Callable[[Any, list[Any], str], Any] = iam_evaluator._first_match  # noqa: SLF001
+    met: Callable[[Any, Any], bool] = iam_evaluator._conditions_met
+    first: Callable[[Any, list[Any], str], Any] = iam_evaluator._first_match
 
     def filled(text: Any, context: Any) -> Any:
         if isinstance(text, list):
@@ -90,14 +90,14 @@ def _correct_variables(patches: Patches, value: Callable[[str, Any], Any]) -> No
 
 
 def _correct_caller(patches: Patches) -> None:
-    from ministack.core import iam_evaluator  # noqa: PLC0415
-    from ministack.services import sts  # noqa: PLC0415
+    from ministack.core import iam_evaluator
+    from ministack.services import sts
 
-    keys_of: Callable[[Any], dict[str, Any]] = iam_evaluator._principal_keys  # noqa: SLF001
+    keys_of: Callable[[Any], dict[str, Any]] = iam_evaluator._principal_keys
     resolve: Callable[..., Any] = iam_evaluator.resolve_principal
 
     def principal_keys(credential: Any) -> dict[str, Any]:
-        session = sts._sessions.get(credential.access_key_id) or {}  # noqa: SLF001
+        session = sts._sessions.get(credential.access_key_id) or {}
         known = {"aws:sourceidentity": session.get("SourceIdentity"), **session.get("ContextKeys", {})}
         return {**keys_of(credential), **{key: each for key, each in known.items() if each is not None}}
 
@@ -136,12 +136,12 @@ def _own_value(key: str, context: Any) -> Any:
 
 def _role_of(context: Any) -> Any:
     """Return the ARN of the role behind a session: that, and not the session's, is aws:PrincipalArn."""
-    from ministack.services import iam  # noqa: PLC0415
+    from ministack.services import iam
 
     account, marker, rest = str(context.principal_arn).partition(":assumed-role/")
     if not marker:
         return None
-    role = iam._roles.get_scoped(account.split(":")[4], None, rest.split("/")[0])  # noqa: SLF001
+    role = iam._roles.get_scoped(account.split(":")[4], None, rest.split("/")[0])
     return role["Arn"] if role else None
 
 

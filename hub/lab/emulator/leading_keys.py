@@ -53,9 +53,9 @@ def _queried(table: str, asked: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _partition_key(table: str) -> str | None:
-    from ministack.services import dynamodb  # noqa: PLC0415 - only in the lab's process
+    from ministack.services import dynamodb
 
-    found = dynamodb._tables.get(table.rpartition("/")[2])  # noqa: SLF001 - ADR 0017
+    found = dynamodb._tables.get(table.rpartition("/")[2])
     return (
         next((each["AttributeName"] for each in found["KeySchema"] if each["KeyType"] == "HASH"), None)
         if found

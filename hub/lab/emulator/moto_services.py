@@ -29,8 +29,8 @@ _lock = threading.RLock()
 
 def mount(patches: Patches) -> None:
     """Correct moto as the simulation does, and put it behind ministack's routing."""
-    from ministack import app  # noqa: PLC0415 - only in the lab's process
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
+    from ministack import app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     correct_moto(patches, SystemClock())
     profiles.correct(patches)
@@ -41,7 +41,7 @@ def mount(patches: Patches) -> None:
 
 
 def _handler(application: Any, service: str, account_for: Callable[[str, str], str | None]) -> Any:
-    from ministack.core.responses import get_account_id  # noqa: PLC0415
+    from ministack.core.responses import get_account_id
 
     async def handle(method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any) -> Answer:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
@@ -114,7 +114,7 @@ def _ask(
 
 def parameters_of(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the parameters of a call as boto3 takes them, from those of its query; ``service`` as IAM names it."""
-    from moto.core.parse import PROTOCOL_PARSERS  # noqa: PLC0415
+    from moto.core.parse import PROTOCOL_PARSERS
 
     model = service_model(_SDK_NAMES.get(service, service))
     request: Any = {

@@ -16,7 +16,7 @@ _NAMING = ("AccountId", "ChildId", "OrganizationalUnitId", "ParentId", "TargetId
 
 def build(world: LabWorld) -> None:
     """Make the organisations, with the hub as delegated administrator of what Cordon needs."""
-    from moto.organizations.models import FakeDelegatedAdministrator  # noqa: PLC0415 - only in the lab's process
+    from moto.organizations.models import FakeDelegatedAdministrator
 
     services = ("securityhub.amazonaws.com", "member.org.stacksets.cloudformation.amazonaws.com")
     FakeDelegatedAdministrator.SUPPORTED_SERVICES.extend(services)
@@ -31,7 +31,7 @@ def build(world: LabWorld) -> None:
 
 def _backend_of(account: str) -> Any:
     """Return the organisation's backend for whatever account of it; None for one of no organisation."""
-    from moto.organizations.models import organizations_backends  # noqa: PLC0415
+    from moto.organizations.models import organizations_backends
 
     backends: list[tuple[str, str, Any]] = list(organizations_backends.iter_backends())
     for _, _, backend in backends:

@@ -14,8 +14,8 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches) -> None:
     """Let EC2 find ministack's instance profiles."""
-    from moto.ec2.models import iam_instance_profile  # noqa: PLC0415 - only in the lab's process
-    from moto.ec2.responses import instances  # noqa: PLC0415
+    from moto.ec2.models import iam_instance_profile
+    from moto.ec2.responses import instances
 
     def profile(
         account_id: str, partition: str, iam_instance_profile_arn: str | None, iam_instance_profile_name: str | None
@@ -45,18 +45,18 @@ def passed(account: str, profile: str) -> str | None:
 
 
 def _stored(kind: str, account: str, name: str) -> Any:
-    from ministack.services import iam  # noqa: PLC0415 - only in the lab's process
+    from ministack.services import iam
 
     kept = {
-        "group": iam._groups,  # noqa: SLF001 - ADR 0017
-        "instance-profile": iam._instance_profiles,  # noqa: SLF001
-        "role": iam._roles,  # noqa: SLF001
-        "user": iam._users,  # noqa: SLF001
+        "group": iam._groups,
+        "instance-profile": iam._instance_profiles,
+        "role": iam._roles,
+        "user": iam._users,
     }
     return kept[kind].get_scoped(account, None, name) if kind in kept else None
 
 
 def _missing(name: str) -> Exception:
-    from moto.ec2.exceptions import EC2ClientError  # noqa: PLC0415
+    from moto.ec2.exceptions import EC2ClientError
 
     return EC2ClientError("InvalidParameterValue", f"Invalid IAM Instance Profile name: {name}")

@@ -20,9 +20,9 @@ Made = tuple[str, dict[str, Any]]
 
 def correct(patches: Patches) -> None:
     """Add the types, and run them where they may call the lab."""
-    from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415 - only in the lab's process
+    from ministack.services.cloudformation import provisioners, stacks
 
-    handlers = provisioners._RESOURCE_HANDLERS  # noqa: SLF001 - ADR 0017
+    handlers = provisioners._RESOURCE_HANDLERS
     own = {
         "AWS::CloudFormation::StackSet": {
             "create": stack_sets.create,
@@ -37,7 +37,7 @@ def correct(patches: Patches) -> None:
     handlers["AWS::IAM::Role"] = {**role, **{verb: _bounded(role[verb]) for verb in ("create", "update")}}
     alarm = handlers["AWS::CloudWatch::Alarm"]
     handlers["AWS::CloudWatch::Alarm"] = {**alarm, "create": _calculating(alarm["create"])}
-    blocking: Callable[[str], bool] = stacks._runs_on_worker_thread  # noqa: SLF001
+    blocking: Callable[[str], bool] = stacks._runs_on_worker_thread
 
     def runs_on_worker_thread(resource_type: str) -> bool:
         return resource_type in own or blocking(resource_type)
@@ -49,12 +49,12 @@ def _bounded(original: Callable[..., Made]) -> Callable[..., Made]:
     """Give a role the permissions boundary that its properties name."""
 
     def make(*arguments: Any, **named: Any) -> Made:
-        from ministack.services import iam  # noqa: PLC0415
+        from ministack.services import iam
 
         made = original(*arguments, **named)
         # create(logical id, properties, stack), update(physical id, old properties, properties, stack)
         properties = arguments[2] if isinstance(arguments[2], Mapping) else arguments[1]
-        iam._roles[made[0]]["PermissionsBoundary"] = properties.get("PermissionsBoundary")  # noqa: SLF001
+        iam._roles[made[0]]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
         return made
 
     return make
@@ -74,7 +74,7 @@ def _calculating(original: Callable[..., Made]) -> Callable[..., Made]:
 
 
 def _here() -> tuple[str, str]:
-    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
+    from ministack.core.responses import get_account_id, get_region
 
     return get_account_id(), get_region()
 

@@ -38,7 +38,7 @@ class SecurityHub:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Mapping[str, Any]
     ) -> Answer:
         """Answer a call."""
-        from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415 - only in the lab's process
+        from ministack.core.responses import get_account_id, get_region
 
         del headers, query_params
         place = (get_account_id(), get_region())
@@ -133,8 +133,8 @@ def emit(place: Place, finding: Finding) -> None:
 
 def put(place: Place, source: str, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
     """Put an event on the default bus there, as the AWS service that is its source."""
-    from ministack.core.responses import request_scope  # noqa: PLC0415
-    from ministack.services import eventbridge  # noqa: PLC0415
+    from ministack.core.responses import request_scope
+    from ministack.services import eventbridge
 
     entry = {
         "Source": source,
@@ -143,4 +143,4 @@ def put(place: Place, source: str, detail_type: str, detail: Mapping[str, Any], 
         "Resources": list(resources),
     }
     with request_scope(*place):
-        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001 - ADR 0017
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -40,10 +40,10 @@ def environment(port: int, home_region: str) -> dict[str, str]:
 
 def application(world: LabWorld) -> Any:
     """Put the lab together, and return what answers calls."""
-    from ministack import app  # noqa: PLC0415 - reads the environment
-    from ministack.core import iam_actions, router  # noqa: PLC0415
+    from ministack import app
+    from ministack.core import iam_actions, router
 
-    from hub.lab.emulator import (  # noqa: PLC0415
+    from hub.lab.emulator import (
         calls,
         deliveries,
         enforcement,
@@ -53,7 +53,7 @@ def application(world: LabWorld) -> Any:
         resource_types,
         sessions,
     )
-    from hub.lab.emulator.security_hub import SecurityHub  # noqa: PLC0415
+    from hub.lab.emulator.security_hub import SecurityHub
 
     patches = Patches()  # never undone: they last as long as the process
     moto_services.mount(patches)
@@ -63,7 +63,7 @@ def application(world: LabWorld) -> Any:
     app.SERVICE_HANDLERS["securityhub"] = SecurityHub(world).handle
     router.SERVICE_PATTERNS["securityhub"] = {"host_patterns": [r"^securityhub\."], "credential_scope": "securityhub"}
     iam_actions.SERVICE_TO_IAM_NAMESPACE["securityhub"] = "securityhub"
-    iam_actions._BOTOCORE_SERVICE_MAP["securityhub"] = ["securityhub"]  # noqa: SLF001 - ADR 0017
+    iam_actions._BOTOCORE_SERVICE_MAP["securityhub"] = ["securityhub"]
     return _with_door(app.app, world)
 
 
@@ -97,7 +97,7 @@ def _with_door(behind: Any, world: LabWorld) -> Any:
 
 
 def _put(asked: Mapping[str, Any]) -> dict[str, Any]:
-    from hub.lab.emulator.security_hub import put  # noqa: PLC0415
+    from hub.lab.emulator.security_hub import put
 
     event = asked["event"]
     place = (str(asked["account"]), str(asked["region"]))
@@ -106,12 +106,12 @@ def _put(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _function_keys(asked: Mapping[str, Any]) -> dict[str, Any]:
-    from ministack.core import lambda_runtime  # noqa: PLC0415
-    from ministack.core.responses import request_scope  # noqa: PLC0415
-    from ministack.services import lambda_svc  # noqa: PLC0415
+    from ministack.core import lambda_runtime
+    from ministack.core.responses import request_scope
+    from ministack.services import lambda_svc
 
     with request_scope(asked["account"], asked["region"]):
-        given = lambda_runtime.execution_credentials(lambda_svc._functions[asked["function"]]["config"])  # noqa: SLF001
+        given = lambda_runtime.execution_credentials(lambda_svc._functions[asked["function"]]["config"])
     return {
         "AccessKeyId": given["AWS_ACCESS_KEY_ID"],
         "SecretAccessKey": given["AWS_SECRET_ACCESS_KEY"],
@@ -143,8 +143,8 @@ def main() -> None:
     os.environ.update(environment(port, world.home_region))
     serving = application(world)
 
-    from hypercorn.asyncio import serve  # noqa: PLC0415 - comes with ministack
-    from hypercorn.config import Config  # noqa: PLC0415
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
 
     config = Config()
     config.bind = [f"{_HOST}:{port}"]

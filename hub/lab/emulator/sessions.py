@@ -22,7 +22,7 @@ def correct(patches: Patches) -> None:
 
 
 def _correct_trust(patches: Patches) -> None:
-    from ministack.core import iam_evaluator  # noqa: PLC0415 - only in the lab's process
+    from ministack.core import iam_evaluator
 
     trusts: Callable[..., bool] = iam_evaluator.evaluate_trust_policy
 
@@ -41,8 +41,8 @@ def _correct_trust(patches: Patches) -> None:
 
 
 def _correct_sessions(patches: Patches) -> None:
-    from ministack import app  # noqa: PLC0415
-    from ministack.services import sts  # noqa: PLC0415
+    from ministack import app
+    from ministack.services import sts
 
     assume = app.SERVICE_HANDLERS["sts"]
     register: Callable[[str, dict[str, Any]], None] = sts.register_session
@@ -51,7 +51,7 @@ def _correct_sessions(patches: Patches) -> None:
         call = CALL.get()
         if call is not None and call.service == "sts":
             # Once set, roles that are assumed from this session keep it.
-            before = sts._sessions.get(session.get("SourceAccessKeyId") or "", {})  # noqa: SLF001
+            before = sts._sessions.get(session.get("SourceAccessKeyId") or "", {})
             session["SourceIdentity"] = before.get("SourceIdentity") or call.get("SourceIdentity")
         register(access_key, session)
 
@@ -70,14 +70,14 @@ def _correct_sessions(patches: Patches) -> None:
 
 
 def _correct_functions(patches: Patches) -> None:
-    from ministack.core import lambda_runtime  # noqa: PLC0415
-    from ministack.services import lambda_svc, sts  # noqa: PLC0415
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc, sts
 
     credentials_of: Callable[[Any], dict[str, str]] = lambda_runtime.execution_credentials
 
     def execution_credentials(config: Any) -> dict[str, str]:
         given = credentials_of(config)
-        session = sts._sessions[given["AWS_ACCESS_KEY_ID"]]  # noqa: SLF001
+        session = sts._sessions[given["AWS_ACCESS_KEY_ID"]]
         session["ContextKeys"] = {"lambda:sourcefunctionarn": config["FunctionArn"]}
         return given
 
@@ -87,10 +87,10 @@ def _correct_functions(patches: Patches) -> None:
 
 def _changed_identity(wanted: str | None, headers: Mapping[str, str], query_params: Any) -> str | None:
     """Say what is wrong with a source identity: a session that has one may not take another."""
-    from ministack.core.router import extract_access_key_id  # noqa: PLC0415
-    from ministack.services import sts  # noqa: PLC0415
+    from ministack.core.router import extract_access_key_id
+    from ministack.services import sts
 
-    session = sts._sessions.get(extract_access_key_id(headers, query_params) or "", {})  # noqa: SLF001
+    session = sts._sessions.get(extract_access_key_id(headers, query_params) or "", {})
     has = session.get("SourceIdentity")
     return (
         f"The session has the source identity {has} and can't take {wanted}"

@@ -41,7 +41,7 @@ class StackSetError(Exception):
 
 def create(logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, Any]]:
     """Make the resource ``AWS::CloudFormation::StackSet``; raise StackSetError when a stack of it fails."""
-    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415 - only in the lab's process
+    from ministack.core.responses import get_account_id, get_region
 
     account, home = get_account_id(), get_region()
     name = str(properties.get("StackSetName") or f"{stack_name}-{logical_id}")
@@ -67,7 +67,7 @@ def update(
     physical_id: str, _: Mapping[str, Any], properties: Mapping[str, Any], stack_name: str, logical_id: str = ""
 ) -> tuple[str, dict[str, Any]]:
     """Roll a changed stack set out."""
-    from ministack.core.responses import get_account_id, get_region  # noqa: PLC0415
+    from ministack.core.responses import get_account_id, get_region
 
     del stack_name, logical_id
     account, home = get_account_id(), get_region()

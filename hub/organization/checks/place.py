@@ -29,7 +29,7 @@ def _account(ground: Ground, wanted: str, name: str) -> list[Answer]:
 
 def partition(ground: Ground) -> list[Answer]:
     """Check that all Regions are in the partition that the credentials are of."""
-    from botocore.exceptions import UnknownRegionError  # noqa: PLC0415  # takes its time
+    from botocore.exceptions import UnknownRegionError
 
     answers = []
     for region in ground.settings.regions:

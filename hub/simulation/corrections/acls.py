@@ -21,8 +21,8 @@ _ANY_IPV6 = ((101, "allow"), (32_768, "deny"))
 
 def correct(patches: Patches) -> None:
     """Replace what finds ACLs, and what makes and deletes entries."""
-    from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models.vpcs import VPCBackend  # noqa: PLC0415
+    from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend
+    from moto.ec2.models.vpcs import VPCBackend
 
     create_original, delete_original = (
         NetworkAclBackend.create_network_acl_entry,

@@ -15,9 +15,9 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches) -> None:
     """Replace what puts addresses on and takes them off."""
-    from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa: PLC0415
-    from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses  # noqa: PLC0415
+    from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+    from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+    from moto.ec2.responses.elastic_ip_addresses import ElasticIPAddresses
 
     associate_original, disassociate_original = (
         ElasticIPAddresses.associate_address,
@@ -26,7 +26,7 @@ def correct(patches: Patches) -> None:
     assign_original = NetworkInterface.check_auto_public_ip
 
     def associate(response: Any) -> Any:
-        get = response._get_param  # noqa: SLF001 - how every response of moto's reads its parameters
+        get = response._get_param
         if get("NetworkInterfaceId"):
             _check(response.ec2_backend, get)
         return associate_original(response)

@@ -23,13 +23,13 @@ SCREEN = bytes.fromhex(
 
 def correct(patches: Patches) -> None:
     """Replace GetConsoleOutput, and add GetConsoleScreenshot."""
-    from moto.core.responses import ActionResult  # noqa: PLC0415 - importing moto is slow
-    from moto.core.utils import utcnow  # noqa: PLC0415
-    from moto.ec2.responses.general import General  # noqa: PLC0415
+    from moto.core.responses import ActionResult
+    from moto.core.utils import utcnow
+    from moto.ec2.responses.general import General
 
     def output(response: Any) -> Any:
         instance = _instance(response)
-        latest = str(response._get_param("Latest")).lower() == "true"  # noqa: SLF001 - how moto reads parameters
+        latest = str(response._get_param("Latest")).lower() == "true"
         if latest and not getattr(instance, "cordon_nitro", True):
             raise ec2_error(
                 "UnsupportedOperation", "This instance type does not support retrieving the latest console logs."
@@ -50,4 +50,4 @@ def correct(patches: Patches) -> None:
 
 
 def _instance(response: Any) -> Any:
-    return response.ec2_backend.get_instance(response._get_param("InstanceId"))  # noqa: SLF001 - as above
+    return response.ec2_backend.get_instance(response._get_param("InstanceId"))

@@ -17,8 +17,8 @@ def correct(patches: Patches) -> None:
 
 
 def _correct_rules(patches: Patches) -> None:
-    from moto.core.responses import ActionResult  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.responses.security_groups import SecurityGroups  # noqa: PLC0415
+    from moto.core.responses import ActionResult
+    from moto.ec2.responses.security_groups import SecurityGroups
 
     def authorizing(direction: str) -> Callable[[Any], Any]:
         def authorize(response: Any) -> Any:
@@ -26,7 +26,7 @@ def _correct_rules(patches: Patches) -> None:
             method = getattr(response.ec2_backend, f"authorize_security_group_{direction}")
             added: list[Any] = []
             with _WholeOrNothing(response):
-                for rules in response._process_rules_from_querystring():  # noqa: SLF001
+                for rules in response._process_rules_from_querystring():
                     # moto keeps the rules of the last permission alone.
                     added.extend(method(**rules)[0])
             return ActionResult({"Return": True, "SecurityGroupRules": added})
@@ -38,7 +38,7 @@ def _correct_rules(patches: Patches) -> None:
 
         def revoke(response: Any) -> Any:
             with _WholeOrNothing(response) as group:
-                _check_rule_ids(group, response._get_param("SecurityGroupRuleIds", []), direction)  # noqa: SLF001
+                _check_rule_ids(group, response._get_param("SecurityGroupRuleIds", []), direction)
                 return original(response)
 
         return revoke
@@ -49,7 +49,7 @@ def _correct_rules(patches: Patches) -> None:
 
 
 def _correct_groups(patches: Patches) -> None:
-    from moto.ec2.models.security_groups import SecurityGroupBackend  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models.security_groups import SecurityGroupBackend
 
     create_original, delete_original = (
         SecurityGroupBackend.create_security_group,
@@ -74,7 +74,7 @@ class _WholeOrNothing:
     """Puts a group's rules back when the call that changes them fails half-way."""
 
     def __init__(self, response: Any) -> None:
-        group_id = response._get_param("GroupId") or response._get_param("GroupName")  # noqa: SLF001
+        group_id = response._get_param("GroupId") or response._get_param("GroupName")
         self._group = response.ec2_backend.get_security_group_by_name_or_id(group_id)
         if self._group is None:
             raise ec2_error("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")

@@ -19,10 +19,10 @@ _TAGS_PER_ROLE = 50
 
 def correct(patches: Patches) -> None:
     """Replace attaching to a role, tagging it, and replacing a profile."""
-    from moto.ec2.models.iam_instance_profile import (  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.models.iam_instance_profile import (
         IamInstanceProfileAssociationBackend,
     )
-    from moto.iam.models import IAMBackend  # noqa: PLC0415
+    from moto.iam.models import IAMBackend
 
     patches.replace(IAMBackend, "attach_role_policy", _attach(IAMBackend))
     patches.replace(IAMBackend, "tag_role", _tag(IAMBackend))
@@ -34,7 +34,7 @@ def correct(patches: Patches) -> None:
 
 
 def _exceeded(quota: str, most: int) -> Exception:
-    from moto.iam.exceptions import LimitExceededException  # noqa: PLC0415 - importing moto is slow
+    from moto.iam.exceptions import LimitExceededException
 
     return LimitExceededException(f"Cannot exceed quota for {quota}: {most}")
 
@@ -67,7 +67,7 @@ def _replace(owner: Any) -> Callable[..., Any]:
     replace = owner.replace_iam_instance_profile_association
 
     def replace_iam_instance_profile_association(self: Any, association_id: str, *profile: Any, **named: Any) -> Any:
-        from moto.ec2.utils import random_iam_instance_profile_association_id  # noqa: PLC0415 - importing is slow
+        from moto.ec2.utils import random_iam_instance_profile_association_id
 
         made = replace(self, association_id, *profile, **named)
         made.association_id = random_iam_instance_profile_association_id()

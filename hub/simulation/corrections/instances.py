@@ -25,10 +25,10 @@ _GONE = ("shutting-down", "terminated")
 
 def correct(patches: Patches) -> None:
     """Replace attribute changes, and what a terminated instance shows."""
-    from moto.core.responses import EmptyResult  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models import EC2Backend  # noqa: PLC0415
-    from moto.ec2.models.instances import Instance, InstanceBackend  # noqa: PLC0415
-    from moto.ec2.responses.instances import InstanceResponse  # noqa: PLC0415
+    from moto.core.responses import EmptyResult
+    from moto.ec2.models import EC2Backend
+    from moto.ec2.models.instances import Instance, InstanceBackend
+    from moto.ec2.responses.instances import InstanceResponse
 
     def modify(response: Any) -> Any:
         response.error_on_dryrun()
@@ -71,7 +71,7 @@ def _unless_managed(original: Any) -> Any:
 
 
 def _modify(response: Any) -> None:
-    get = response._get_param  # noqa: SLF001 - how every response of moto's reads its parameters
+    get = response._get_param
     backend = response.ec2_backend
     instance = backend.get_instance(get("InstanceId"))
     values = {name: get(f"{name}.Value") for name in _VALUES}

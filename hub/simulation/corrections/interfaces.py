@@ -20,9 +20,9 @@ _TRACKING_LIMITS = {
 
 def correct(patches: Patches) -> None:
     """Replace what moto has for groups and connection tracking of interfaces."""
-    from moto.core.responses import EmptyResult  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models.elastic_network_interfaces import NetworkInterface  # noqa: PLC0415
-    from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces  # noqa: PLC0415
+    from moto.core.responses import EmptyResult
+    from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+    from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 
     def modify(response: Any) -> Any:
         response.error_on_dryrun()
@@ -30,7 +30,7 @@ def correct(patches: Patches) -> None:
         return EmptyResult()
 
     # moto adds the groups of the launch, so that isolation would never show.
-    patches.replace(NetworkInterface, "group_set", property(lambda eni: eni._group_set))  # noqa: SLF001
+    patches.replace(NetworkInterface, "group_set", property(lambda eni: eni._group_set))
     # Without a public address there is no Association, not an empty one.
     associated = vars(NetworkInterface)["association"].fget
     patches.replace(NetworkInterface, "association", property(lambda eni: associated(eni) or None))
@@ -55,7 +55,7 @@ def _tell_association(eni: Any) -> None:
 
 
 def _modify(response: Any) -> None:
-    get = response._get_param  # noqa: SLF001 - how every response of moto's reads its parameters
+    get = response._get_param
     eni = response.ec2_backend.get_network_interface(get("NetworkInterfaceId"))
     values = {
         "Groups": get("Groups"),
@@ -92,7 +92,7 @@ def wear(backend: Any, eni: Any, group_ids: Sequence[str]) -> None:
                 "InvalidParameter", f"Security group {group_id} and interface {eni.id} belong to different networks."
             )
         groups.append(group)
-    eni._group_set = groups  # noqa: SLF001 - moto has no other way in
+    eni._group_set = groups
     if eni.instance is not None and eni.device_index == 0:
         # DescribeInstances shows the primary interface's groups as the instance's.
         eni.instance.security_groups = list(groups)

@@ -13,15 +13,15 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches) -> None:
     """Spare a simulation the work; no answer changes."""
-    from moto.core import responses, utils  # noqa: PLC0415 - importing moto is slow
-    from moto.core.base_backend import BaseBackend  # noqa: PLC0415
-    from moto.core.serialize import BaseJSONSerializer  # noqa: PLC0415
-    from moto.dynamodb.models.dynamo_type import DynamoType  # noqa: PLC0415
-    from moto.dynamodb.models.table import Table  # noqa: PLC0415
-    from moto.dynamodb.parsing import ast_nodes  # noqa: PLC0415
-    from moto.ec2.models.amis import AmiBackend  # noqa: PLC0415
+    from moto.core import responses, utils
+    from moto.core.base_backend import BaseBackend
+    from moto.core.serialize import BaseJSONSerializer
+    from moto.dynamodb.models.dynamo_type import DynamoType
+    from moto.dynamodb.models.table import Table
+    from moto.dynamodb.parsing import ast_nodes
+    from moto.ec2.models.amis import AmiBackend
 
-    original = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other way in
+    original = BaseJSONSerializer._serialize_type_structure
     addresses: Any = BaseBackend.urls
     expressions: Any = ast_nodes
     known: dict[type, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 def ec2_error(code: str, message: str) -> Exception:
     """Return moto's own exception for an EC2 error, to be raised inside moto."""
-    from moto.ec2.exceptions import EC2ClientError  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.exceptions import EC2ClientError
 
     return EC2ClientError(code, message)
 

@@ -15,8 +15,8 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches) -> None:
     """Replace standby, attach, detach and scale-in protection, and what target groups say of who leaves them."""
-    from moto.autoscaling.models import AutoScalingBackend  # noqa: PLC0415 - importing moto is slow
-    from moto.elbv2.models import ELBv2Backend, FakeTargetGroup  # noqa: PLC0415
+    from moto.autoscaling.models import AutoScalingBackend
+    from moto.elbv2.models import ELBv2Backend, FakeTargetGroup
 
     patches.replace(AutoScalingBackend, "enter_standby_instances", _enter_standby)
     patches.replace(AutoScalingBackend, "exit_standby_instances", _exit_standby)
@@ -28,7 +28,7 @@ def correct(patches: Patches) -> None:
 
 
 def _refusal(message: str) -> Exception:
-    from moto.autoscaling.exceptions import ValidationError  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.exceptions import ValidationError
 
     return ValidationError(message)
 
@@ -92,7 +92,7 @@ def _replace(backend: Any, group: Any, count: int) -> None:
 
 
 def _enter_standby(backend: Any, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Any]:
-    from moto.autoscaling.models import EnterStandbyActivity  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import EnterStandbyActivity
 
     group = _group(backend, group_name)
     before = group.desired_capacity
@@ -106,7 +106,7 @@ def _enter_standby(backend: Any, group_name: str, instance_ids: list[str], shoul
 
 
 def _exit_standby(backend: Any, group_name: str, instance_ids: list[str]) -> list[Any]:
-    from moto.autoscaling.models import ExitStandbyActivity  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import ExitStandbyActivity
 
     group = _group(backend, group_name)
     before = group.desired_capacity
@@ -119,7 +119,7 @@ def _exit_standby(backend: Any, group_name: str, instance_ids: list[str]) -> lis
 
 
 def _detach(backend: Any, group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Any]:
-    from moto.autoscaling.models import ASG_NAME_TAG, DetachInstanceActivity  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import ASG_NAME_TAG, DetachInstanceActivity
 
     group = _group(backend, group_name)
     states = _members(group, instance_ids, None)
@@ -139,7 +139,7 @@ def _detach(backend: Any, group_name: str, instance_ids: list[str], should_decre
 
 
 def _attach(backend: Any, group_name: str, instance_ids: list[str]) -> None:
-    from moto.autoscaling.models import ASG_NAME_TAG, InstanceState  # noqa: PLC0415 - importing moto is slow
+    from moto.autoscaling.models import ASG_NAME_TAG, InstanceState
 
     group = _group(backend, group_name)
     instances = [backend.ec2_backend.get_instance(instance_id) for instance_id in instance_ids]
@@ -175,7 +175,7 @@ def _describe_target_health(backend_class: Any) -> Any:
     original = backend_class.describe_target_health
 
     def describe(backend: Any, target_group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
-        from moto.elbv2.models import FakeHealthStatus  # noqa: PLC0415 - importing moto is slow
+        from moto.elbv2.models import FakeHealthStatus
 
         found = original(backend, target_group_arn, targets)
         group = backend.target_groups[target_group_arn]

@@ -23,9 +23,9 @@ _OWNERS_ALONE = (
 
 def correct(patches: Patches) -> None:
     """Return the owner of a VPC, and refuse network ACLs to other accounts."""
-    from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models.subnets import Subnet  # noqa: PLC0415
-    from moto.ec2.models.vpcs import VPC  # noqa: PLC0415
+    from moto.ec2.models.network_acls import NetworkAcl, NetworkAclBackend
+    from moto.ec2.models.subnets import Subnet
+    from moto.ec2.models.vpcs import VPC
 
     for kind in (VPC, Subnet):
         patches.replace(kind, "owner_id", _Owner())
@@ -57,4 +57,4 @@ def _unless_shared(original: Any) -> Any:
 
 
 def _of_association(backend: Any, association: str) -> Any:
-    return next((acl for acl in backend.network_acls.values() if association in acl._associations), None)  # noqa: SLF001
+    return next((acl for acl in backend.network_acls.values() if association in acl._associations), None)

@@ -12,9 +12,9 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches, clock: Clock) -> None:
     """Replace how snapshots are made and listed."""
-    from moto.core.responses import ActionResult  # noqa: PLC0415 - importing moto is slow
-    from moto.ec2.models.elastic_block_store import EBSBackend  # noqa: PLC0415
-    from moto.ec2.responses.elastic_block_store import ElasticBlockStore  # noqa: PLC0415
+    from moto.core.responses import ActionResult
+    from moto.ec2.models.elastic_block_store import EBSBackend
+    from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
     create_original = EBSBackend.create_snapshot
 
@@ -25,14 +25,14 @@ def correct(patches: Patches, clock: Clock) -> None:
 
     def create_one(response: Any) -> Any:
         response.error_on_dryrun()
-        get = response._get_param  # noqa: SLF001 - how every response of moto's reads its parameters
+        get = response._get_param
         snapshot = response.ec2_backend.create_snapshot(get("VolumeId"), get("Description", ""))
         snapshot.add_tags(_tags(response))
         return ActionResult(_presented(snapshot))
 
     def create_set(response: Any) -> Any:
         response.error_on_dryrun()
-        get = response._get_param  # noqa: SLF001
+        get = response._get_param
         specification = get("InstanceSpecification", {})
         instance = response.ec2_backend.get_instance(specification["InstanceId"])
         volumes = _volumes(instance, specification)
@@ -51,8 +51,7 @@ def correct(patches: Patches, clock: Clock) -> None:
     def describe(response: Any) -> Any:
         found: Any = describe_original(response)
         owners = {
-            response.current_account if owner == "self" else owner
-            for owner in response._get_param("OwnerIds", [])  # noqa: SLF001
+            response.current_account if owner == "self" else owner for owner in response._get_param("OwnerIds", [])
         }
         if owners:
             # moto ignores the parameter.
@@ -81,7 +80,7 @@ def _volumes(instance: Any, specification: dict[str, Any]) -> list[str]:
 
 
 def _tags(response: Any) -> dict[str, str]:
-    tags: dict[str, str] = response._parse_tag_specification().get("snapshot", {})  # noqa: SLF001
+    tags: dict[str, str] = response._parse_tag_specification().get("snapshot", {})
     return tags
 
 

@@ -15,8 +15,8 @@ _REMEMBERED = timedelta(minutes=10)
 
 def correct(patches: Patches, clock: Clock) -> None:
     """Replace TransactWriteItems, of which moto ignores the ClientRequestToken."""
-    from moto.dynamodb.exceptions import DynamodbException  # noqa: PLC0415 - importing moto is slow
-    from moto.dynamodb.responses import DynamoHandler  # noqa: PLC0415
+    from moto.dynamodb.exceptions import DynamodbException
+    from moto.dynamodb.responses import DynamoHandler
 
     done: dict[tuple[str, str, str], tuple[str, datetime, Any]] = {}
     original = DynamoHandler.transact_write_items

@@ -13,7 +13,7 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches, clock: Clock) -> None:
     """Put the simulated clock under ``moto.core.utils.utcnow``, from which moto's services take the time."""
-    from moto.core import utils  # noqa: PLC0415 - importing moto is slow
+    from moto.core import utils
 
     class Simulated(dt.datetime):
         @classmethod

@@ -11,7 +11,7 @@ from hub.simulation.patches import Patches
 
 def correct(patches: Patches) -> None:
     """Replace DescribeInstanceTypes so that ``nitro`` and ``instance_store`` of the world show there."""
-    from moto.ec2.responses.instances import InstanceResponse  # noqa: PLC0415 - importing moto is slow
+    from moto.ec2.responses.instances import InstanceResponse
 
     original = InstanceResponse.describe_instance_types
 
