@@ -32,9 +32,9 @@ class Counted:
     notices: int
 
 
-OBSERVED = Counted(write_units=39, read_units=5, puts=1, notices=1)
+OBSERVED = Counted(write_units=43, read_units=5, puts=1, notices=1)
 """A new incident with a plan and a notification. A repetition needs less."""
-CONTAINED = Counted(write_units=66, read_units=6, puts=7, notices=1)
+CONTAINED = Counted(write_units=74, read_units=6, puts=7, notices=1)
 """A host with two volumes, whose quarantine group had to be made."""
 
 
