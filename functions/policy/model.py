@@ -81,7 +81,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything in force for one account."""
+    """Everything in force for one account.
+
+    Example::
+
+        tor = Match(("UnauthorizedAccess:EC2/TorClient",))
+        Policy(rules=(Rule("tor", tor, Mode.ENFORCE, {"isolate": {}}, "config/organization.yaml:63"),))
+    """
 
     rules: tuple[Rule, ...]
     exceptions: tuple[PolicyException, ...] = ()

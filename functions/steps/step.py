@@ -204,6 +204,13 @@ class Step(Generic[O, S, P, R]):
     answers    aftermath              -> the risks that are not left, whichever step said so; pure
     isolation  result                 -> which interfaces are off the network; only one step has it; pure
     evidence   result                 -> the evidence that it kept, for the manifest; pure
+
+    Example; the smallest step that does something::
+
+        STEP = Step(
+            name="mark", grants=GRANTS, release_grants=GRANTS, services=("ec2",),
+            baseline=lambda host, observation: {"marked": False}, plan=plan, apply=apply, revert=revert,
+        )
     """
 
     name: str

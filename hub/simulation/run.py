@@ -110,7 +110,14 @@ class SimulationResult:
 
 
 def run(request: SimulationRequest) -> SimulationResult:
-    """Simulate the events and return how it ended. Raises WorldError, PolicyErrors or SimulationError beforehand."""
+    """Simulate the events and return how it ended. Raises WorldError, PolicyErrors or SimulationError beforehand.
+
+    Example::
+
+        events = load(["hub/demo/findings/command-and-control.json"])
+        world = WorldSpec.from_targets(targets_named(events)[0], "/Workloads/Prod")
+        run(SimulationRequest(events, compile_config(Path("config")).data, world, seed=1)).document()
+    """
     with deployed(request) as deployment:
         simulation = deployment.simulation
         deployment.warm_up(request.parallel)

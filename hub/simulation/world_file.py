@@ -52,7 +52,13 @@ Read = Callable[[Node, str], Any]
 
 
 def load_world(path: Path) -> WorldSpec:
-    """Read a world file; raise WorldError with every problem found."""
+    """Read a world file; raise WorldError with every problem found.
+
+    Example of a file::
+
+        accounts: {"444455556666": {name: payments-prod, ou: /Workloads/Prod}}
+        instances: [{id: i-0000000000000001, account: "444455556666", region: eu-west-1, enis: 2}]
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

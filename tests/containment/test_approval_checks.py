@@ -63,7 +63,7 @@ def test_the_last_healthy_target_is_asked_about(new_scenario: NewScenario) -> No
     assert not any(closed(scenario))
 
 
-def test_a_brake_that_reads_for_long_holds_nobody_up(
+def test_an_approval_check_that_reads_for_long_does_not_delay_isolation(
     new_scenario: NewScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swapped = Moment()
