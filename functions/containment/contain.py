@@ -90,14 +90,17 @@ def _run(
     step: AnyStep, job: Job, preparing: Future[Any], begun: Future[None], write_section: WriteSection
 ) -> AnyResult | None:
     """Take one step to its end; None where the containment did not begin. This is where a step's errors end."""
-    task, what, receipt = job.tasks[step], None, job.tasks[step].receipt
+    task, prepared = job.tasks[step], None
+    what, receipt = None, task.receipt
     try:
-        preparing.exception()
+        preparing.exception()  # the reads end before the step does, even where nothing is to be done
         begun.result()
-        if step.observe_with_host is not None:
+        if step.observe_with_host is None:
+            prepared = preparing.result()
+        else:
             what = "baseline"
             task = _observed_with_host(step, task, preparing, job.written, write_section)
-        prepared, what = preparing.result() if step.observe_with_host is None else None, None
+            what = None
         for other, earlier in job.tasks.items():
             if other.name in step.after:
                 _wait(step, other, earlier)

@@ -34,7 +34,7 @@ from functions.incident.schema import SCHEMAS, incident_of, kind_of, reading
 from functions.policy.model import Decision, Mode
 
 HEADLINE = ("pk", "sk", "schema", "state", "target", "mode", "rule", "reason", "opened_at")
-"""The attributes that ``read_headline`` needs, for whoever reads many heads."""
+"""The attributes that ``read_headline`` needs, for a query that reads many heads."""
 
 
 def target_values(target: Target) -> dict[str, str]:

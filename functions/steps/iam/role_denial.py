@@ -236,7 +236,7 @@ def _way_in_denied(task: DenialTask, role: str, facts: RoleFacts) -> list[ItemOu
 
 
 def _acquire_slot(task: DenialTask, role: str, facts: RoleFacts) -> SharedUse | ItemOutcome:
-    """Take a slot of the role that nobody else has, or return why there is none."""
+    """Take a slot of the role that no other incident has, or return why there is none."""
 
     def read_again() -> RoleOriginal:
         now = role_facts(task.member.client("iam"), task.member.pool, role)
@@ -259,7 +259,7 @@ def _acquire_slot(task: DenialTask, role: str, facts: RoleFacts) -> SharedUse | 
 
 
 def _choose(task: DenialTask, facts: RoleFacts, others: Mapping[str, Any]) -> int:
-    """Return a slot that no other incident has and that carries nobody else's value."""
+    """Return a slot that no other incident has, and whose tags have no other value than this host."""
     mine = task.member.target.arn
     for slot in SLOTS:
         if slot not in others.values() and all(facts.tags.get(key, mine) == mine for key in slot_keys(task, slot)):

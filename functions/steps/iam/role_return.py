@@ -54,7 +54,7 @@ def _free(task: DenialTask, role: str, slot: int | None) -> list[RestoredItem]:
 
 
 def _untag(task: DenialTask, role: str, slot: int | None, facts: RoleFacts) -> list[RestoredItem]:
-    """Take away the tags that still name this host; one that names something else is left to whoever wrote it."""
+    """Take away the tags that still name this host; one that names something else is left as it is."""
     mine, every = task.member.target.arn, {key for each in SLOTS for key in slot_keys(task, each)}
     ours = sorted(key for key in every if facts.tags.get(key) == mine)
     items = []
